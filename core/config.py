@@ -1,0 +1,336 @@
+"""All settings as frozen dataclasses that check themselves, and their TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+
+import tomli_w
+
+from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.types import Angstrom, Voxels
+
+Normalisation = Literal["standardise", "minmax"]
+LabelKind = Literal["tball", "ball", "cubic"]
+Preset = Literal["fast", "published"]
+Unlabelled = Literal["background", "shell", "hard"]
+Split = Literal["clicks", "tomogram", "none"]
+Nms = Literal["graded", "published"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+def _check_choices(config: Any) -> None:
+    for name, hint in get_type_hints(type(config), globalns=globals()).items():
+        choices, value = get_args(hint), getattr(config, name)
+        if choices and all(isinstance(c, str) for c in choices):
+            _require(value in choices, f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessConfig:
+    """What is done to a tomogram before anything looks at it.
+
+    Attributes
+    ----------
+    normalisation : Normalisation
+        ``standardise``: zero mean and unit deviation over the tomogram; ``minmax``: the 0.1 and 99.9 percentiles to 0 and 1.
+    low_pass, high_pass : Angstrom
+        Resolutions in Å beyond which detail, or gradients, are removed; 0 for none.
+    """
+
+    normalisation: Normalisation = "standardise"
+    low_pass: Angstrom = 0.0
+    high_pass: Angstrom = 0.0
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(self.low_pass >= 0, f"low_pass must be 0 (none) or a resolution in Å, not {self.low_pass}.")
+        _require(self.high_pass >= 0, f"high_pass must be 0 (none) or a resolution in Å, not {self.high_pass}.")
+        if self.low_pass and self.high_pass:
+            _require(self.high_pass > self.low_pass, "high_pass must be a coarser resolution (more Å) than low_pass.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelConfig:
+    """How weak labels are made from centres.
+
+    Attributes
+    ----------
+    kind : LabelKind
+        ``tball`` (TBall-M), ``ball`` (Ball-M) or ``cubic`` (Cubic-M).
+    diameter_fraction : float
+        Label diameter as a part of the particle's diameter, 0.1..1.
+    """
+
+    kind: LabelKind = "tball"
+    diameter_fraction: float = 0.48
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(0.1 <= self.diameter_fraction <= 1, f"diameter_fraction must be 0.1 to 1, not {self.diameter_fraction}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """Which network.
+
+    Attributes
+    ----------
+    preset : Preset
+        ``fast``: ours; ``published``: the one of the paper.
+    """
+
+    preset: Preset = "fast"
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps at most; 0 for no limit.
+    minutes : float
+        Training time at most, in minutes; 0 for no limit. The first limit reached ends training.
+    patch : int
+        Edge of the cubic training crop in voxels; a multiple of 16.
+    batch : int
+        Crops a step.
+    learning_rate : float
+        Peak of the one-cycle schedule.
+    background : float
+        Part of the crops that are drawn away from any click, 0..1.
+    hard_negatives : float
+        Part of the crops that are drawn around rejected picks, where there are any, 0..1.
+    unlabelled : Unlabelled
+        What is taught where nobody clicked. ``background``: that there is nothing (right when every particle of the
+        region is annotated); ``shell``: nothing at all beyond a shell around each click; ``hard``: that there is nothing,
+        except where the network itself sees the most particle-like places, which are left out.
+    hard_fraction : float
+        With ``hard``: part of the unlabelled voxels that are left out, 0..0.5.
+    shell : float
+        Outer radius of the trusted shell around a click in particle diameters; inside it all voxels count.
+    augment : bool
+        Turns, mirrors, small rotations and scalings, contrast, brightness and noise.
+    rotation : float
+        Largest small rotation about any axis in degrees.
+    scale : float
+        Largest change of size, as a part of 1.
+    split : Split
+        ``clicks``: a slab with ``validation`` of the clicks is held back; ``tomogram``: whole tomograms are; ``none``: nothing
+        is held back and the picking F1 is that of the training part.
+    validation : float
+        Part of the clicks that are held back, 0..0.5.
+    validations : int
+        How often the picking F1 is measured during training.
+    average : float
+        Decay of the running average of the weights, 0 for none.
+    precision : Precision
+        Arithmetic of the forward pass; ``auto`` takes a 16-bit type where the device computes it faster.
+    device : DeviceName
+        Where to compute; ``auto`` takes CUDA, then Apple's GPU, then the CPU.
+    seed : int
+        Seed of everything random.
+    """
+
+    steps: int = 1000
+    minutes: float = 0.0
+    patch: int = 64
+    batch: int = 8
+    learning_rate: float = 2e-3
+    background: float = 0.25
+    hard_negatives: float = 0.15
+    unlabelled: Unlabelled = "background"
+    hard_fraction: float = 0.02
+    shell: float = 0.75
+    augment: bool = True
+    rotation: float = 15.0
+    scale: float = 0.05
+    split: Split = "clicks"
+    validation: float = 0.2
+    validations: int = 10
+    average: float = 0.99
+    precision: Precision = "auto"
+    device: DeviceName = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(self.steps >= 0, f"steps must be 0 (no limit) or more, not {self.steps}.")
+        _require(self.minutes >= 0, f"minutes must be 0 (no limit) or more, not {self.minutes}.")
+        _require(self.steps > 0 or self.minutes > 0, "Give a training budget: steps, minutes or both must be above 0.")
+        _require(self.patch >= 32 and self.patch % 16 == 0, f"patch must be a multiple of 16, at least 32, not {self.patch}.")
+        _require(self.batch >= 1, f"batch must be at least 1, not {self.batch}.")
+        _require(0 < self.learning_rate < 1, f"learning_rate must lie between 0 and 1, not {self.learning_rate}.")
+        for name in ("background", "hard_negatives"):
+            _require(0 <= getattr(self, name) <= 1, f"{name} must be 0 to 1, not {getattr(self, name)}.")
+        _require(
+            self.background + self.hard_negatives < 1,
+            "background + hard_negatives must be below 1 to leave room for clicks.",
+        )
+        _require(0 <= self.hard_fraction <= 0.5, f"hard_fraction must be 0 to 0.5, not {self.hard_fraction}.")
+        _require(self.shell > 0, f"shell must be above 0 particle diameters, not {self.shell}.")
+        _require(0 <= self.rotation <= 30, f"rotation must be 0 to 30 degrees, not {self.rotation}.")
+        _require(0 <= self.scale <= 0.3, f"scale must be 0 to 0.3, not {self.scale}.")
+        _require(0 < self.validation <= 0.5, f"validation must be above 0 and at most 0.5, not {self.validation}.")
+        _require(self.validations >= 1, f"validations must be at least 1, not {self.validations}.")
+        _require(0 <= self.average < 1, f"average must be 0 (none) to below 1, not {self.average}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickConfig:
+    """How a tomogram is scanned and peaks become picks.
+
+    Attributes
+    ----------
+    nms : Nms
+        ``graded``: MP-NMS on the probabilities, sub-voxel centres, a calibrated score; ``published``: on the binarised map.
+    tile : int
+        Largest edge of a tile in voxels, its overlap included; a multiple of 16, 0 to choose from the free memory.
+    overlap : int
+        Context that neighbouring tiles share on each side in voxels; a multiple of 8.
+    floor : float
+        Raw score below which nothing is kept, 0..1.
+    min_distance : float
+        Smallest distance between picks of one class in particle diameters.
+    edge : Voxels
+        Margin at the tomogram's faces where picks are dropped, in voxels.
+    flips : bool
+        Average the map over four 90° turns (four times slower).
+    precision : Precision
+        Arithmetic of the forward pass; ``auto`` takes a 16-bit type where the device computes it faster.
+    device : DeviceName
+        Where to compute.
+    """
+
+    nms: Nms = "graded"
+    tile: int = 0
+    overlap: int = 16
+    floor: float = 0.05
+    min_distance: float = 0.6
+    edge: Voxels = 0.0
+    flips: bool = False
+    precision: Precision = "auto"
+    device: DeviceName = "auto"
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(self.tile >= 0 and self.tile % 16 == 0, f"tile must be 0 (automatic) or a multiple of 16, not {self.tile}.")
+        _require(self.overlap >= 0 and self.overlap % 8 == 0, f"overlap must be a multiple of 8, not {self.overlap}.")
+        _require(
+            self.tile == 0 or self.tile > 2 * self.overlap,
+            f"tile ({self.tile}) must be larger than twice the overlap ({self.overlap}).",
+        )
+        _require(0 < self.floor < 1, f"floor must lie between 0 and 1, not {self.floor}.")
+        _require(0 <= self.min_distance <= 2, f"min_distance must be 0 to 2 diameters, not {self.min_distance}.")
+        _require(self.edge >= 0, f"edge must be 0 or more voxels, not {self.edge}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """All settings of a run; one TOML table for each part."""
+
+    preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
+    label: LabelConfig = field(default_factory=LabelConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    pick: PickConfig = field(default_factory=PickConfig)
+
+
+def config_from_dict(kind: type[Any], values: dict[str, Any], where: str = "") -> Any:
+    """Build a configuration from plain data and refuse what it does not know.
+
+    Parameters
+    ----------
+    kind : type
+        One of the configuration classes.
+    values : dict
+        Field names and plain values; what is left out keeps its default.
+    where : str
+        Name of the table, for messages.
+
+    Returns
+    -------
+    object
+        An instance of `kind`.
+
+    Raises
+    ------
+    ConfigError
+        For unknown names, wrong types and values out of range.
+    """
+    known = {f.name for f in fields(kind)}
+    for name in values:
+        place = f" in [{where}]" if where else ""
+        _require(name in known, f"Unknown setting {name!r}{place}; known are {', '.join(sorted(known))}.")
+    hints = get_type_hints(kind, globalns=globals())
+    return kind(**{name: _converted(hints[name], value, f"{where}.{name}" if where else name) for name, value in values.items()})
+
+
+def _converted(hint: Any, value: Any, where: str) -> Any:
+    if hasattr(hint, "__dataclass_fields__"):
+        _require(isinstance(value, dict), f"{where} must be a table of settings, not {value!r}.")
+        return config_from_dict(hint, value, where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    expected = hint if isinstance(hint, type) else str
+    right = isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
+    _require(right, f"{where} must be of type {expected.__name__}, not {value!r}.")
+    return value
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a configuration file.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file with the tables ``preprocess``, ``label``, ``network``, ``train``, ``pick``; all optional.
+
+    Returns
+    -------
+    RunConfig
+        With defaults for what the file leaves out.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or holds unknown or wrong settings.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"Expected a TOML configuration file at {path}, but it cannot be read: {exc}.") from exc
+    config: RunConfig = config_from_dict(RunConfig, values)
+    return config
+
+
+def config_to_toml(config: RunConfig) -> str:
+    """Write a configuration as TOML text that `load_config` reads back unchanged.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The settings.
+
+    Returns
+    -------
+    str
+        TOML text.
+    """
+    return tomli_w.dumps(asdict(config))

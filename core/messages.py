@@ -1,0 +1,124 @@
+"""What a job says while it runs; a job is a generator of messages that returns its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from core.types import FloatArray, IntArray, Positions
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job has come.
+
+    Attributes
+    ----------
+    stage : str
+        What is being done now, in the user's words.
+    done, total : float
+        Amount done and amount to do, in the same unit of the stage's choice.
+    eta : float | None
+        Estimated seconds to the end of the stage; None when it is not known yet.
+    """
+
+    stage: str
+    done: float
+    total: float
+    eta: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something the user should know that does not stop the job."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochDone:
+    """The state of training at one validation.
+
+    Attributes
+    ----------
+    step : int
+        Optimiser steps taken so far.
+    seconds : float
+        Training time so far, over all resumed runs.
+    loss, validation_loss : float
+        Mean training loss since the last validation, and loss on the held-back part.
+    f1 : float
+        Best picking F1 over thresholds on the held-back part, 0..1.
+    threshold : float
+        The score threshold that gave this F1.
+    learning_rate : float
+        Learning rate of the last step.
+    best : bool
+        Whether this is the best checkpoint so far.
+    """
+
+    step: int
+    seconds: float
+    loss: float
+    validation_loss: float
+    f1: float
+    threshold: float
+    learning_rate: float
+    best: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PicksFound:
+    """Candidates of a part of the tomogram that is finished.
+
+    Attributes
+    ----------
+    tomogram_id : str
+        The tomogram they were found in.
+    positions : Positions
+        (n, 3) zyx voxels.
+    class_ids : IntArray
+        (n,) class of each candidate.
+    scores : FloatArray
+        (n,) calibrated score of each candidate, 0..1.
+    """
+
+    tomogram_id: str
+    positions: Positions = field(repr=False)
+    class_ids: IntArray = field(repr=False)
+    scores: FloatArray = field(repr=False)
+
+
+Message: TypeAlias = Progress | Notice | EpochDone | PicksFound
+
+
+def drain(job: Generator[Message, None, Result], listen: Callable[[Message], None] | None = None) -> Result:
+    """Run a job to its end in this thread.
+
+    Parameters
+    ----------
+    job : Generator[Message, None, Result]
+        A core job that has not been started.
+    listen : Callable[[Message], None] | None
+        Called with every message.
+
+    Returns
+    -------
+    Result
+        What the job returned.
+    """
+    try:
+        while True:
+            message = next(job)
+            if listen is not None:
+                listen(message)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+    finally:
+        job.close()
