@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 import tomli_w
 
 from core.errors import ConfigError
+from core.types import Angstrom, Voxels
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.types import Angstrom, Voxels
 
 Normalisation = Literal["standardise", "minmax"]
 LabelKind = Literal["tball", "ball", "cubic"]
