@@ -11,9 +11,9 @@ import numpy as np
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions
+    from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions, Shape, Voxels
 
 
 class Source(IntEnum):
@@ -176,3 +176,69 @@ class ParticleTable:
             sources=self.sources[rows],
             statuses=self.statuses[rows],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickResult:
+    """All candidates of one tomogram above a low floor; thresholds, margins and distances are views of it.
+
+    Attributes
+    ----------
+    table : ParticleTable
+        The candidates, best score first; scores are calibrated, 0..1.
+    shape : Shape
+        (z, y, x) extents of the tomogram in voxels.
+    voxel_size : Angstrom
+        Å per voxel of the tomogram.
+    classes : tuple[ClassSpec, ...]
+        The classes that were looked for.
+    thresholds : dict[int, float]
+        Score threshold of each class id that training found best.
+    """
+
+    table: ParticleTable
+    shape: Shape
+    voxel_size: Angstrom
+    classes: tuple[ClassSpec, ...]
+    thresholds: dict[int, float]
+
+    def mask(self, thresholds: Mapping[int, float] | float | None = None, edge: Voxels = 0.0) -> BoolArray:
+        """Tell which candidates count as picks; nothing is computed again.
+
+        Parameters
+        ----------
+        thresholds : Mapping[int, float] | float | None
+            Score threshold of each class id, or one for all; None takes those that training found.
+        edge : Voxels
+            Margin at the faces of the tomogram within which candidates do not count, in voxels.
+
+        Returns
+        -------
+        BoolArray
+            (n,) True for the picks.
+        """
+        least = np.zeros(len(self.table))
+        for spec in self.classes:
+            found = self.thresholds if thresholds is None else thresholds
+            cut = found if isinstance(found, float | int) else found.get(spec.id, 0.5)
+            least[self.table.class_ids == spec.id] = cut
+        upper = np.asarray(self.shape) - 1 - edge
+        inside = ((self.table.positions >= edge) & (self.table.positions <= upper)).all(axis=1) if edge > 0 else True
+        return np.asarray((self.table.scores >= least) & inside, np.bool_)
+
+    def picks(self, thresholds: Mapping[int, float] | float | None = None, edge: Voxels = 0.0) -> ParticleTable:
+        """Return the candidates that `mask` lets through.
+
+        Parameters
+        ----------
+        thresholds : Mapping[int, float] | float | None
+            As in `mask`.
+        edge : Voxels
+            As in `mask`.
+
+        Returns
+        -------
+        ParticleTable
+            Best score first.
+        """
+        return self.table.select(self.mask(thresholds, edge))

@@ -13,6 +13,46 @@ if TYPE_CHECKING:
     from core.types import Angstrom, BoolArray, FloatArray, Positions, Shape, Volume
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of a tomogram.
+
+    Attributes
+    ----------
+    low, high : Shape
+        (z, y, x) first voxel, and the voxel after the last.
+    """
+
+    low: Shape
+    high: Shape
+
+    def __post_init__(self) -> None:
+        if any(a >= b for a, b in zip(self.low, self.high, strict=True)):
+            raise ValueError(f"a box needs low < high on every axis, got {self.low} to {self.high}")
+
+    @property
+    def shape(self) -> Shape:
+        """(z, y, x) extents in voxels."""
+        z, y, x = (b - a for a, b in zip(self.low, self.high, strict=True))
+        return z, y, x
+
+    def contains(self, positions: Positions) -> BoolArray:
+        """Tell which positions lie inside, the outermost half voxel included.
+
+        Parameters
+        ----------
+        positions : Positions
+            (n, 3) zyx voxels.
+
+        Returns
+        -------
+        BoolArray
+            (n,) True where the position lies within the box; NaN is outside.
+        """
+        low, high = np.asarray(self.low) - 0.5, np.asarray(self.high) - 0.5
+        return np.asarray(((positions >= low) & (positions < high)).all(axis=1), np.bool_)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tomogram:
     """A volume with its name and scale; the voxels stay on disk until a part is asked for.
@@ -43,21 +83,10 @@ class Tomogram:
         z, y, x = self.data.shape
         return z, y, x
 
-    def contains(self, positions: Positions) -> BoolArray:
-        """Tell which positions lie inside, the outermost half voxel included.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx voxels.
-
-        Returns
-        -------
-        BoolArray
-            (n,) True where the position lies within the volume; NaN is outside.
-        """
-        upper = np.asarray(self.shape) - 0.5
-        return np.asarray(((positions >= -0.5) & (positions <= upper)).all(axis=1), np.bool_)
+    @property
+    def box(self) -> Box:
+        """The whole of it."""
+        return Box((0, 0, 0), self.shape)
 
     def block(self, start: Shape, shape: Shape) -> FloatArray:
         """Read a box as native float32, reflected where it reaches past the volume.
