@@ -1,0 +1,101 @@
+"""Where and in which arithmetic to compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+import torch
+
+from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from core.config import DeviceName, Precision
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A device and the arithmetic of forward passes on it.
+
+    Attributes
+    ----------
+    device : torch.device
+        Where tensors live.
+    dtype : torch.dtype
+        float32, or the 16-bit type that autocast uses.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which forward passes run."""
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """The layout in which 3D convolutions ran fastest where it was measured: channels last."""
+        return torch.contiguous_format if self.device.type == "mps" else torch.channels_last_3d
+
+
+def choose(device: DeviceName = "auto", precision: Precision = "auto") -> Compute:
+    """Choose a device and its arithmetic.
+
+    Parameters
+    ----------
+    device : DeviceName
+        ``auto`` takes CUDA, then Apple's GPU, then the CPU.
+    precision : Precision
+        ``auto`` takes bfloat16 where the hardware multiplies it natively, float16 on older CUDA devices, else float32.
+
+    Returns
+    -------
+    Compute
+        What to compute with.
+
+    Raises
+    ------
+    ConfigError
+        If the named device is not there.
+    """
+    name = _available(device)
+    if precision == "auto":
+        return Compute(torch.device(name), _native_dtype(name))
+    return Compute(torch.device(name), {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision])
+
+
+def _available(device: DeviceName) -> str:
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return next(name for name, found in there.items() if found)
+    if not there[device]:
+        usable = ", ".join(name for name, found in there.items() if found)
+        raise ConfigError(f"Device {device!r} was asked for but is not usable here; choose one of: auto, {usable}.")
+    return device
+
+
+def _native_dtype(name: str) -> torch.dtype:
+    if name == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if name == "cpu" and (torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("amx_bf16")):
+        return torch.bfloat16
+    return torch.float32
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes are free on a device.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device; for the CPU it is the memory of the machine.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

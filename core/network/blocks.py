@@ -1,0 +1,72 @@
+"""The parts that both networks are made of."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """Convolutions with batch normalisation; the first one's output is added to the last one's.
+
+    The residual block of the published network (Liu et al. 2024, doi 10.1038/s41467-024-46041-0) has three.
+
+    Parameters
+    ----------
+    channels_in, channels_out : int
+        Channels before and after.
+    convolutions : int
+        Number of 3×3×3 convolutions, at least 2.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, convolutions: int = 3) -> None:
+        super().__init__()
+        self.first = _convolution(channels_in, channels_out)
+        self.rest = nn.Sequential(*(_convolution(channels_out, channels_out) for _ in range(convolutions - 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.first(x)
+        return nn.functional.elu(first + self.rest(first))
+
+
+def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv3d(channels_in, channels_out, 3, padding=1), nn.BatchNorm3d(channels_out), nn.ReLU(inplace=True))
+
+
+def patch_coordinates(x: Tensor) -> Tensor:
+    """Coordinates within the patch, as the published coordinate convolution has them.
+
+    Parameters
+    ----------
+    x : Tensor
+        (batch, channels, z, y, x).
+
+    Returns
+    -------
+    Tensor
+        (batch, 3, z, y, x), each channel running from -1 to 1 along its axis.
+    """
+    axes = [torch.linspace(-1, 1, n, device=x.device, dtype=x.dtype) for n in x.shape[2:]]
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
+    return grid.expand(x.shape[0], -1, -1, -1, -1)
+
+
+def height_channel(height: Tensor, x: Tensor, stride: int) -> Tensor:
+    """Spread the height above the tomogram's middle plane over a level of the network.
+
+    Parameters
+    ----------
+    height : Tensor
+        (batch, z) height of each full-resolution section, 0 in the middle plane and 1 at the faces.
+    x : Tensor
+        (batch, channels, z / stride, y / stride, x / stride).
+    stride : int
+        Full-resolution voxels per voxel of this level.
+
+    Returns
+    -------
+    Tensor
+        (batch, 1, z / stride, y / stride, x / stride).
+    """
+    level = nn.functional.avg_pool1d(height[:, None], stride)[:, :, :, None, None]
+    return level.to(x.dtype).expand(-1, -1, -1, *x.shape[3:])
