@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class PickerError(Exception):
     """Base of all errors whose text is meant for the user; everything else is a defect."""
@@ -25,3 +27,32 @@ class CheckpointError(PickerError):
 
 class TrainingError(PickerError):
     """Training cannot start, or had to stop."""
+
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and try again",
+    errno.EDQUOT: "your disk quota is used up; free some space and try again",
+    errno.EACCES: "you have no permission; choose another place or ask for access",
+    errno.EPERM: "you have no permission; choose another place or ask for access",
+    errno.EROFS: "the disk is read-only; choose another place",
+    errno.ENOENT: "there is no such file or folder; check the path",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; check the path",
+    errno.EISDIR: "it is a folder, not a file; check the path",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+def os_reason(exc: OSError) -> str:
+    """Put the reason of a failed file operation in words, with what to do; no full stop.
+
+    Parameters
+    ----------
+    exc : OSError
+        What the system reported.
+
+    Returns
+    -------
+    str
+        The middle of a sentence.
+    """
+    return _REASONS.get(exc.errno or 0, exc.strerror or str(exc))

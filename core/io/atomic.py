@@ -1,0 +1,64 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import PickerError, os_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path` that takes its place when the block ends well.
+
+    The temporary name ends like `path`, so that writers that go by the suffix do what they should. What was written is on the
+    disk before the old file is replaced, and a link is followed to the file behind it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to make or to replace.
+
+    Yields
+    ------
+    Path
+        The name to write to, in the same folder; nothing exists there yet.
+
+    Raises
+    ------
+    PickerError
+        If the file cannot be written: full disk, no permission, missing folder, a folder of that name. The old file is then
+        untouched and nothing half-written is left.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise PickerError(f"Cannot write the file {path}: a folder of this name is in the way; choose another name.")
+    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as exc:
+        raise PickerError(f"Cannot write {path}: {os_reason(exc)}.") from exc
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # the file is complete at this point; systems that cannot sync a folder (Windows, some network disks) are no reason to fail
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
