@@ -1,0 +1,41 @@
+# Every target sets up what it needs; the second time nothing is downloaded.
+.PHONY: run test lint clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check
+# the first interpreter that works and is new enough, by trying: a version switcher may offer names that do not run
+INTERPRETER := $(shell for name in python3.11 python3; do \
+	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
+# a virtual display of its own keeps test windows off the user's screen
+XVFB := $(shell command -v dpkg >/dev/null && echo xvfb-run -a)
+
+run: $(VENV)/.ready-run
+	@if [ ! -e app/launch.py ] || [ "$(HEADLESS)" = 1 ] || [ "$$(uname)$$DISPLAY$$WAYLAND_DISPLAY" = Linux ]; then \
+		$(PYTHON) main.py demo --out results; \
+	else \
+		sh resources/system-packages.sh && $(PYTHON) main.py; \
+	fi
+
+test: $(VENV)/.ready-test
+	sh resources/system-packages.sh
+	$(XVFB) $(PYTHON) -m pytest
+
+lint: $(VENV)/.ready-lint
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(VENV)/bin/lint-imports
+
+clean:
+	rm -rf $(VENV) results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/pip:
+	@test -n "$(INTERPRETER)" || { echo "Python 3.11 or newer is needed, but neither python3.11 nor python3 is one: install it first." >&2; exit 1; }
+	@$(INTERPRETER) -m venv $(VENV) || { echo "The environment could not be made: on Debian, install python3-venv first." >&2; exit 1; }
+
+# .ready-test stands for "installed with the extra test"; the build back end is installed first, so that pip fetches no second copy of it
+$(VENV)/.ready-%: $(VENV)/bin/pip setup.cfg constraints.txt
+	$(PIP) install -q -c constraints.txt 'setuptools>=77'
+	$(PIP) install -c constraints.txt --no-build-isolation -e '.$(if $(filter-out run,$*),[$*])'
+	@touch $@
