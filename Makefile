@@ -3,7 +3,7 @@
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-PIP := $(PYTHON) -m pip --disable-pip-version-check
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
 # the first interpreter that works and is new enough, by trying: a version switcher may offer names that do not run
 INTERPRETER := $(shell for name in python3.11 python3; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
@@ -35,7 +35,8 @@ $(VENV)/bin/pip:
 	@$(INTERPRETER) -m venv $(VENV) || { echo "The environment could not be made: on Debian, install python3-venv first." >&2; exit 1; }
 
 # .ready-test stands for "installed with the extra test"; the build back end is installed first, so that pip fetches no second copy of it
-$(VENV)/.ready-%: $(VENV)/bin/pip setup.cfg constraints.txt
-	$(PIP) install -q -c constraints.txt 'setuptools>=77'
-	$(PIP) install -c constraints.txt --no-build-isolation -e '.$(if $(filter-out run,$*),[$*])'
+$(VENV)/.ready-%: setup.cfg constraints.txt | $(VENV)/bin/pip
+	@echo "Installing what is needed into $(VENV); the first time this fetches about 1 GB and takes a few minutes."
+	@$(PIP) install -c constraints.txt 'setuptools>=77'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.$(if $(filter-out run,$*),[$*])'
 	@touch $@
