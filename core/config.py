@@ -20,6 +20,7 @@ LabelKind = Literal["tball", "ball", "cubic"]
 Preset = Literal["fast", "published"]
 Unlabelled = Literal["background", "shell", "hard"]
 Split = Literal["clicks", "tomogram", "none"]
+Loss = Literal["mixed", "dice"]
 Nms = Literal["graded", "published"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -108,18 +109,20 @@ class TrainConfig:
     minutes : float
         Training time at most, in minutes; 0 for no limit. The first limit reached ends training.
     patch : int
-        Edge of the cubic training crop in voxels; a multiple of 16.
+        Edge of the cubic training crop in voxels; a multiple of 8.
     batch : int
         Crops a step.
     learning_rate : float
         Peak of the one-cycle schedule.
+    loss : Loss
+        ``mixed``: soft Dice and cross-entropy; ``dice``: soft Dice alone, as published.
     background : float
         Part of the crops that are drawn away from any click, 0..1.
     hard_negatives : float
         Part of the crops that are drawn around rejected picks, where there are any, 0..1.
     unlabelled : Unlabelled
-        What is taught where nobody clicked. ``background``: that there is nothing (right when every particle of the
-        region is annotated); ``shell``: nothing at all beyond a shell around each click; ``hard``: that there is nothing,
+        What is taught where nobody clicked, unless the region is completely annotated. ``background``: that there is nothing;
+        ``shell``: nothing at all beyond a shell around each click; ``hard``: that there is nothing,
         except where the network itself sees the most particle-like places, which are left out.
     hard_fraction : float
         With ``hard``: part of the unlabelled voxels that are left out, 0..0.5.
@@ -153,9 +156,10 @@ class TrainConfig:
     patch: int = 64
     batch: int = 8
     learning_rate: float = 2e-3
+    loss: Loss = "mixed"
     background: float = 0.25
     hard_negatives: float = 0.15
-    unlabelled: Unlabelled = "background"
+    unlabelled: Unlabelled = "hard"
     hard_fraction: float = 0.02
     shell: float = 0.75
     augment: bool = True
@@ -174,7 +178,7 @@ class TrainConfig:
         _require(self.steps >= 0, f"steps must be 0 (no limit) or more, not {self.steps}.")
         _require(self.minutes >= 0, f"minutes must be 0 (no limit) or more, not {self.minutes}.")
         _require(self.steps > 0 or self.minutes > 0, "Give a training budget: steps, minutes or both must be above 0.")
-        _require(self.patch >= 32 and self.patch % 16 == 0, f"patch must be a multiple of 16, at least 32, not {self.patch}.")
+        _require(self.patch >= 32 and self.patch % 8 == 0, f"patch must be a multiple of 8, at least 32, not {self.patch}.")
         _require(self.batch >= 1, f"batch must be at least 1, not {self.batch}.")
         _require(0 < self.learning_rate < 1, f"learning_rate must lie between 0 and 1, not {self.learning_rate}.")
         for name in ("background", "hard_negatives"):
@@ -201,9 +205,9 @@ class PickConfig:
     nms : Nms
         ``graded``: MP-NMS on the probabilities, sub-voxel centres, a calibrated score; ``published``: on the binarised map.
     tile : int
-        Largest edge of a tile in voxels, its overlap included; a multiple of 16, 0 to choose from the free memory.
+        Largest edge of a tile in voxels, its overlap included; a multiple of 8, 0 to choose from the free memory.
     overlap : int
-        Context that neighbouring tiles share on each side in voxels; a multiple of 8.
+        Context that neighbouring tiles share on each side in voxels; a multiple of 4.
     floor : float
         Raw score below which nothing is kept, 0..1.
     min_distance : float
@@ -230,8 +234,8 @@ class PickConfig:
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        _require(self.tile >= 0 and self.tile % 16 == 0, f"tile must be 0 (automatic) or a multiple of 16, not {self.tile}.")
-        _require(self.overlap >= 0 and self.overlap % 8 == 0, f"overlap must be a multiple of 8, not {self.overlap}.")
+        _require(self.tile >= 0 and self.tile % 8 == 0, f"tile must be 0 (automatic) or a multiple of 8, not {self.tile}.")
+        _require(self.overlap >= 0 and self.overlap % 4 == 0, f"overlap must be a multiple of 4, not {self.overlap}.")
         _require(
             self.tile == 0 or self.tile > 2 * self.overlap,
             f"tile ({self.tile}) must be larger than twice the overlap ({self.overlap}).",

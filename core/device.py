@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 import torch
@@ -12,6 +12,8 @@ from core.errors import ConfigError
 
 if TYPE_CHECKING:
     from core.config import DeviceName, Precision
+
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,28 @@ def _native_dtype(name: str) -> torch.dtype:
     if name == "cpu" and (torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("amx_bf16")):
         return torch.bfloat16
     return torch.float32
+
+
+def place(module: Module, compute: Compute) -> Module:
+    """Move a module to the device, in the layout that is fastest there.
+
+    Parameters
+    ----------
+    module : Module
+        Any network.
+    compute : Compute
+        Where to.
+
+    Returns
+    -------
+    Module
+        The same module.
+    """
+    module.to(compute.device)
+    for parameter in module.parameters():
+        if parameter.dim() == 5:
+            parameter.data = parameter.data.contiguous(memory_format=compute.memory_format)
+    return module
 
 
 def free_memory(device: torch.device) -> int:

@@ -25,12 +25,15 @@ class Progress:
         Amount done and amount to do, in the same unit of the stage's choice.
     eta : float | None
         Estimated seconds to the end of the stage; None when it is not known yet.
+    detail : str
+        A figure worth showing beside the bar, such as ``loss 0.123``.
     """
 
     stage: str
     done: float
     total: float
     eta: float | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,6 +177,21 @@ class ParticleTable:
             statuses=self.statuses[rows],
         )
 
+    def with_scores(self, scores: FloatArray) -> Self:
+        """Return the same particles with other scores.
+
+        Parameters
+        ----------
+        scores : FloatArray
+            (n,) new scores.
+
+        Returns
+        -------
+        ParticleTable
+            A table in the same order.
+        """
+        return replace(self, scores=np.asarray(scores, np.float32))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PickResult:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from core.types import FloatArray
 
 
 class ResidualBlock(nn.Module):
@@ -70,3 +76,24 @@ def height_channel(height: Tensor, x: Tensor, stride: int) -> Tensor:
     """
     level = nn.functional.avg_pool1d(height[:, None], stride)[:, :, :, None, None]
     return level.to(x.dtype).expand(-1, -1, -1, *x.shape[3:])
+
+
+def heights(start: int, sections: int, depth: int) -> FloatArray:
+    """Return the height of sections above a tomogram's middle plane.
+
+    Parameters
+    ----------
+    start, sections : int
+        First section and how many; they may reach past the tomogram.
+    depth : int
+        Sections of the tomogram.
+
+    Returns
+    -------
+    FloatArray
+        (sections,) 0 in the middle plane and 1 at the faces and beyond.
+    """
+    middle = (depth - 1) / 2
+    z = np.arange(start, start + sections, dtype=np.float32)
+    height: FloatArray = np.minimum(np.abs(z - middle) / max(middle, 0.5), 1).astype(np.float32)
+    return height

@@ -1,0 +1,202 @@
+"""The part of training that has a state: weights, their running average, and the optimiser."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from core.augment import vary_intensity
+from core.device import place
+from core.losses import channel_targets, masked_cross_entropy, masked_dice, probabilities
+from core.network import build
+from core.sampling import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from core.config import RunConfig
+    from core.device import Compute
+    from core.network import Network
+    from core.sampling import Crop
+
+WARM_UP = 0.1  # part of the budget
+INITIAL, FINAL = 1 / 30, 1 / 3000  # of the peak learning rate, as in the published one-cycle schedule
+LARGEST_GRADIENT = 5.0  # norm beyond which a gradient is shortened
+POSITIVE_WEIGHT = 5.0  # of a particle's voxels in the cross-entropy
+
+
+class Learner:
+    """A network in training.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Network and training.
+    classes : int
+        Particle classes.
+    compute : Compute
+        Where and in which arithmetic.
+    """
+
+    def __init__(self, config: RunConfig, classes: int, compute: Compute) -> None:
+        torch.manual_seed(config.train.seed)
+        self.config = config.train
+        self.compute = compute
+        self.network = place(build(config.network, classes), compute)
+        self.average = _running_average(self.network, config.train.average)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.train.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+        )
+        self._scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)
+
+    @property
+    def best_network(self) -> Network:
+        """The averaged network, or the network itself where nothing is averaged."""
+        return self.network if self.average is None else cast("Network", self.average.module)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that continuing needs, as tensors and plain data.
+
+        Returns
+        -------
+        dict
+            For `load_state`.
+        """
+        return {
+            "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state.
+
+        Parameters
+        ----------
+        state : dict
+            From `state`.
+        """
+        self.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def step(self, crops: Sequence[Crop], seed: int, learning_rate: float) -> float:
+        """Learn from crops; crops whose loss or gradient is not finite change nothing.
+
+        Parameters
+        ----------
+        crops : Sequence[Crop]
+            From a `Sampler`.
+        seed : int
+            Seed of the noise that is added.
+        learning_rate : float
+            For this step.
+
+        Returns
+        -------
+        float
+            The loss; not finite if nothing was learnt.
+        """
+        self.network.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(crops, seed)
+        torch.autograd.backward(self._scaler.scale(loss))
+        self._scaler.unscale_(self.optimiser)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        if not bool(torch.isfinite(loss) & (torch.isfinite(norm) | self._scaler.is_enabled())):
+            return math.nan
+        self._scaler.step(self.optimiser)
+        self._scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def validation_loss(self, crops: Sequence[Crop]) -> float:
+        """Measure the loss of the averaged network.
+
+        Parameters
+        ----------
+        crops : Sequence[Crop]
+            Crops of the held-back part.
+
+        Returns
+        -------
+        float
+            The loss.
+        """
+        return float(self._loss(crops, None, self.best_network.eval()))
+
+    def _loss(self, crops: Sequence[Crop], seed: int | None, network: Network | None = None) -> Tensor:
+        device, patch = self.compute.device, len(crops[0].classes)
+        images = torch.stack([c.pose.block(torch.from_numpy(c.block).to(device), patch) for c in crops])[:, None]
+        if seed is not None and self.config.augment:
+            images = vary_intensity(images, torch.Generator(device).manual_seed(seed))
+        height = torch.stack([torch.from_numpy(c.heights) for c in crops]).to(device)
+        classes = torch.stack([torch.from_numpy(c.classes) for c in crops]).to(device)
+        trust = torch.stack([torch.from_numpy(c.trust) for c in crops]).to(device)[:, None]
+        with self.compute.autocast():
+            logits = (network or self.network)(images.contiguous(memory_format=self.compute.memory_format), height)
+        targets = channel_targets(classes, logits.shape[1])
+        weights = _weights(trust, logits, self.config.hard_fraction)
+        loss = masked_dice(logits, targets, weights)
+        return loss + masked_cross_entropy(logits, targets, weights, POSITIVE_WEIGHT) if self.config.loss == "mixed" else loss
+
+
+def _running_average(network: Network, decay: float) -> AveragedModel | None:
+    if not decay:
+        return None
+
+    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        """Forget faster at first, when the weights are still far from where they will be."""
+        if not averaged.is_floating_point():
+            return current
+        return averaged.lerp(current, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
+
+    return AveragedModel(network, avg_fn=average, use_buffers=True)
+
+
+@torch.no_grad()
+def _weights(trust: Tensor, logits: Tensor, hard_fraction: float) -> Tensor:
+    """Leave out the unlabelled voxels that look most like a particle: some of them are one."""
+    weights = (trust > Trust.NOTHING).float()
+    unlabelled = trust == Trust.UNLABELLED
+    spared = int(hard_fraction * int(unlabelled.sum()))
+    if spared:
+        p = probabilities(logits)
+        likely = (p if p.shape[1] == 1 else 1 - p[:, :1])[unlabelled]
+        least = likely.kthvalue(len(likely) - spared + 1).values
+        weights[unlabelled] = (likely < least).float()
+    return weights
+
+
+def learning_rate(peak: float, fraction: float) -> float:
+    """Follow the one-cycle schedule: a cosine up over the first tenth, a cosine down over the rest.
+
+    Parameters
+    ----------
+    peak : float
+        Largest learning rate.
+    fraction : float
+        Part of the budget that is used up, 0..1.
+
+    Returns
+    -------
+    float
+        Learning rate of the next step.
+    """
+    if fraction < WARM_UP:
+        start, end, along = INITIAL, 1.0, fraction / WARM_UP
+    else:
+        start, end, along = 1.0, FINAL, (fraction - WARM_UP) / (1 - WARM_UP)
+    return peak * (end + (start - end) * (1 + math.cos(math.pi * min(along, 1.0))) / 2)

@@ -1,0 +1,108 @@
+"""Picking: score map and MP-NMS over a tomogram, with candidates announced while tiles finish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core import device as devices
+from core.calibration import calibrated
+from core.inference import scanner
+from core.messages import Notice, PicksFound
+from core.nms import PUBLISHED_FLOOR
+from core.particles import PickResult
+from core.preprocess import preprocess
+from core.scanning import Found, scan, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from core.checkpoint import Checkpoint
+    from core.config import PickConfig
+    from core.messages import Message
+    from core.particles import ParticleTable
+    from core.scanning import Targets
+    from core.tomogram import Box, Tomogram
+
+VOXEL_SIZE_TOLERANCE = 0.1  # beyond this difference, a tomogram looks unlike what the network was trained on
+
+
+def pick(
+    tomogram: Tomogram,
+    checkpoint: Checkpoint,
+    config: PickConfig,
+    *,
+    region: Box | None = None,
+    cache: Path | None = None,
+) -> Generator[Message, None, PickResult]:
+    """Find particles in a tomogram.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        Where to look.
+    checkpoint : Checkpoint
+        The trained network.
+    config : PickConfig
+        How to scan and how peaks become candidates.
+    region : Box | None
+        Part of the tomogram to look at; None means all of it.
+    cache : Path | None
+        Folder for filtered volumes, if the checkpoint's preprocessing filters.
+
+    Yields
+    ------
+    Message
+        Progress, and candidates while tiles finish.
+
+    Returns
+    -------
+    PickResult
+        All candidates above the floor with calibrated scores.
+    """
+    voxel_size = tomogram.voxel_size or checkpoint.voxel_size
+    if abs(voxel_size / checkpoint.voxel_size - 1) > VOXEL_SIZE_TOLERANCE:
+        yield Notice(
+            text=f"{tomogram.id!r} has voxels of {voxel_size:.2f} Å, but the network was trained at {checkpoint.voxel_size:.2f} Å: "
+            "expect poor picks, and rather bin it to that size."
+        )
+    prepared = yield from preprocess(tomogram, checkpoint.config.preprocess, cache)
+    compute = devices.choose(config.device, config.precision)
+    preset, patch = checkpoint.config.network.preset, checkpoint.config.train.patch
+    look = scanner(checkpoint.network(), preset, patch, compute, config)
+    wanted = targets(checkpoint.classes, voxel_size, checkpoint.config.label, config)
+    graded = config.nms == "graded"
+    calibration = checkpoint.calibration if graded else {}
+    steps = scan(prepared, look, wanted, region or tomogram.box)
+    try:
+        while True:
+            message = next(steps)
+            yield _announced(message, tomogram.id, wanted, calibration) if isinstance(message, Found) else message
+    except StopIteration as stop:
+        found: Found = stop.value
+    return PickResult(
+        table=_scored(found.table(tomogram.id, wanted), calibration),
+        shape=tomogram.shape,
+        voxel_size=voxel_size,
+        classes=checkpoint.classes,
+        thresholds=checkpoint.thresholds if graded else dict.fromkeys(checkpoint.thresholds, PUBLISHED_FLOOR),
+    )
+
+
+Calibration = dict[int, tuple[float, float]]
+
+
+def _announced(found: Found, tomogram_id: str, wanted: Targets, calibration: Calibration) -> PicksFound:
+    table = _scored(found.table(tomogram_id, wanted), calibration)
+    return PicksFound(tomogram_id=tomogram_id, positions=table.positions, class_ids=table.class_ids, scores=table.scores)
+
+
+def _scored(table: ParticleTable, calibration: Calibration) -> ParticleTable:
+    scores = table.scores.copy()
+    for class_id, curve in calibration.items():
+        rows = table.class_ids == class_id
+        scores[rows] = calibrated(scores[rows], curve)
+    order = np.argsort(-scores, kind="stable")
+    return table.with_scores(scores).select(order)
