@@ -1,0 +1,8 @@
+"""The one writable truth of a project: tomograms, classes and particles, with undo and redo that outlive the program."""
+
+from __future__ import annotations
+
+from core.annotations.records import Change, Kind, Role, TomogramRecord
+from core.annotations.store import AnnotationStore
+
+__all__ = ["AnnotationStore", "Change", "Kind", "Role", "TomogramRecord"]

@@ -1,0 +1,66 @@
+"""Particles as rows of the database and as arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.particles import ParticleTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.types import IntArray
+
+COLUMNS = "id, class, z, y, x, score, source, status"
+
+
+def table_of(tomogram_id: str, rows: Sequence[Sequence[Any]]) -> ParticleTable:
+    """Make a table of rows with `COLUMNS`.
+
+    Parameters
+    ----------
+    tomogram_id : str
+        The tomogram that all of them belong to.
+    rows : Sequence[Sequence[Any]]
+        n rows; a score of None, that of a click, becomes NaN.
+
+    Returns
+    -------
+    ParticleTable
+        With n rows.
+    """
+    values = np.array(rows, np.float64).reshape(-1, 8)
+    whole = values[:, [0, 1, 6, 7]].astype(np.int64)
+    return ParticleTable(
+        tomogram_id=tomogram_id,
+        ids=whole[:, 0],
+        class_ids=whole[:, 1],
+        positions=np.ascontiguousarray(values[:, 2:5]),
+        scores=values[:, 5].astype(np.float32),
+        sources=whole[:, 2],
+        statuses=whole[:, 3],
+    )
+
+
+def rows_of(table: ParticleTable, ids: IntArray, tomogram: int) -> list[tuple[Any, ...]]:
+    """Make whole database rows of a table.
+
+    Parameters
+    ----------
+    table : ParticleTable
+        n particles.
+    ids : IntArray
+        (n,) the ids that they get.
+    tomogram : int
+        Key of their tomogram.
+
+    Returns
+    -------
+    list[tuple[Any, ...]]
+        n rows: id, tomogram, class, z, y, x, score, source, status.
+    """
+    z, y, x = table.positions.T.tolist()
+    columns = (table.class_ids.tolist(), z, y, x, table.scores.tolist(), table.sources.tolist(), table.statuses.tolist())
+    return [(particle, tomogram, *rest) for particle, *rest in zip(ids.tolist(), *columns, strict=True)]
