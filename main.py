@@ -39,7 +39,8 @@ def _open_window(files: list[str]) -> int:
             raise
         sys.stderr.write(NO_WINDOW)
         return 2
-    return launch(files)
+    code: int = launch(files)
+    return code
 
 
 if __name__ == "__main__":
