@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.types import IntArray
+
+    Ids: TypeAlias = int | Sequence[int] | IntArray
 
 COLUMNS = "id, class, z, y, x, score, source, status"
 
@@ -64,3 +66,20 @@ def rows_of(table: ParticleTable, ids: IntArray, tomogram: int) -> list[tuple[An
     z, y, x = table.positions.T.tolist()
     columns = (table.class_ids.tolist(), z, y, x, table.scores.tolist(), table.sources.tolist(), table.statuses.tolist())
     return [(particle, tomogram, *rest) for particle, *rest in zip(ids.tolist(), *columns, strict=True)]
+
+
+def listed(ids: Ids) -> list[int]:
+    """Return one id, or many, as a list that JSON and the database understand.
+
+    Parameters
+    ----------
+    ids : int | Sequence[int] | IntArray
+        One or n ids.
+
+    Returns
+    -------
+    list[int]
+        In the same order.
+    """
+    found: list[int] = np.atleast_1d(np.asarray(ids, np.int64)).tolist()
+    return found

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.annotations.catalogue import Catalogue
 from core.annotations.records import Kind
-from core.annotations.rows import COLUMNS, rows_of, table_of
+from core.annotations.rows import COLUMNS, listed, rows_of, table_of
 from core.errors import ProjectError
 from core.particles import Particle, ParticleTable, Source, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.annotations.rows import Ids
     from core.types import IntArray, Positions
-
-    Ids: TypeAlias = int | Sequence[int] | IntArray
 
 _IN = "IN (SELECT value FROM json_each(?))"
 
@@ -113,7 +112,7 @@ class AnnotationStore(Catalogue):
         ProjectError
             If a particle is unknown, a position is not finite, or the project is read-only; nothing is moved then.
         """
-        wanted, zyx = _listed(ids), np.asarray(positions, np.float64).reshape(-1, 3)
+        wanted, zyx = listed(ids), np.asarray(positions, np.float64).reshape(-1, 3)
         if len(wanted) != len(zyx):
             raise ValueError(f"{len(wanted)} particles need as many positions, not {len(zyx)}")
         _require_finite(zyx)
@@ -135,7 +134,7 @@ class AnnotationStore(Catalogue):
         ProjectError
             If one is unknown or the project is read-only; nothing is removed then.
         """
-        wanted = _listed(ids)
+        wanted = listed(ids)
         with self._entry(Kind.REMOVED, _phrase("Remove", wanted)):
             self._require_particles(wanted)
             self._db.execute(f"DELETE FROM particles WHERE id {_IN}", (json.dumps(wanted),))
@@ -276,7 +275,7 @@ class AnnotationStore(Catalogue):
     # ---- rows ----
 
     def _set(self, ids: Ids, column: str, value: int, kind: Kind, to: str) -> None:
-        wanted = _listed(ids)
+        wanted = listed(ids)
         with self._entry(kind, f"{_phrase('Set', wanted)} {to}"):
             self._require_particles(wanted)
             query = f"UPDATE particles SET {column} = ? WHERE id {_IN} AND {column} <> ?"
@@ -287,11 +286,6 @@ class AnnotationStore(Catalogue):
         missing = self._rows(query, (json.dumps(ids),))
         if missing:
             raise ProjectError(f"There is no particle {missing[0][0]}, perhaps it was removed; nothing was changed.")
-
-
-def _listed(ids: Ids) -> list[int]:
-    found: list[int] = np.atleast_1d(np.asarray(ids, np.int64)).tolist()
-    return found
 
 
 def _phrase(verb: str, ids: list[int]) -> str:
