@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from core.filters import gaussian_sigma, smooth
 from core.io.atomic import atomic_path
 from core.metrics import rank
 from core.metrics.matching import best_first
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     Reals = NDArray[np.float64]
 
 DPI = 150
+FINEST = 3.0  # detail finer than this part of the particle's diameter is smoothed away, to show particles in noise
 AXES = "zyx"
 TRAINED = (0.25, 0.6, 1.0)  # colour of the part that was used for training, as red, green, blue 0..1
 
@@ -152,7 +154,7 @@ def _draw_slab(
     down, right = (1, 2) if across == 0 else (0, 2) if across == 1 else (1, 0)
     image = _slab_mean(tomogram, across, at, thickness)
     image = image if down < right else image.T
-    low, high = np.percentile(image, (0.5, 99.5))
+    low, high = np.percentile(image, (1, 99))
     axes.imshow(image, cmap="gray", vmin=float(low), vmax=float(max(high, low + 1e-6)), interpolation="nearest")
     for mark in marks:
         near = np.abs(mark.positions[:, across] - at) <= thickness / 2
@@ -169,8 +171,8 @@ def _slab_mean(tomogram: Tomogram, across: int, at: int, thickness: Voxels) -> F
     first = min(max(at - n // 2, 0), tomogram.shape[across] - n)
     start, shape = [0, 0, 0], list(tomogram.shape)
     start[across], shape[across] = first, n
-    mean: FloatArray = tomogram.block((start[0], start[1], start[2]), (shape[0], shape[1], shape[2])).mean(axis=across)
-    return mean
+    slab = tomogram.block((start[0], start[1], start[2]), (shape[0], shape[1], shape[2]))
+    return smooth(slab.mean(axis=across), gaussian_sigma(thickness / FINEST, 1.0), axes=(0, 1))
 
 
 def _draw_marks(axes: Axes, style: _Style, xy: Positions, radii: FloatArray) -> None:
