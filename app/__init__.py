@@ -1,0 +1,1 @@
+"""The desktop program: it arranges, connects and displays; the engine computes."""

@@ -1,0 +1,99 @@
+"""One job at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from app.jobs.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from core.messages import Message
+
+PATIENCE_MS = 5000
+
+
+class Runner(QObject):
+    """Starts jobs, one at a time, and outlives them."""
+
+    busy_changed = Signal(bool, str)  # whether a job runs, and its name
+    message = Signal(object)  # of whatever job runs
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._job: Job | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return self._job is not None
+
+    @property
+    def name(self) -> str:
+        """What runs now; empty when nothing does."""
+        return self._job.name if self._job is not None else ""
+
+    def start(
+        self,
+        name: str,
+        steps: Generator[Message, None, Any],
+        *,
+        succeeded: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+        cancelled: Callable[[], None] | None = None,
+        message: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Start a job in a thread of its own; the slots are bound methods of GUI objects and run in the GUI thread.
+
+        Parameters
+        ----------
+        name : str
+            What the user calls it.
+        steps : Generator[Message, None, Any]
+            A job that has not been started.
+        succeeded, failed, cancelled, message : Callable
+            What is to be told.
+
+        Raises
+        ------
+        RuntimeError
+            If a job runs already.
+        """
+        if self._job is not None:
+            raise RuntimeError(f"{self._job.name!r} runs already; a second job must wait for it")
+        job = Job(steps, name, self)
+        self._job = job
+        job.finished.connect(self._on_job_finished)  # first: who is told of the result finds the runner free
+        for signal, slot in ((job.message, message), (job.succeeded, succeeded), (job.failed, failed), (job.cancelled, cancelled)):
+            if slot is not None:
+                signal.connect(slot)
+        job.message.connect(self.message)
+        self.busy_changed.emit(True, name)
+        job.start()
+
+    def cancel(self) -> None:
+        """Ask the running job, if any, to stop."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def close(self) -> bool:
+        """Cancel and wait until nothing runs.
+
+        Returns
+        -------
+        bool
+            False if the job did not stop in time.
+        """
+        if self._job is None:
+            return True
+        self._job.cancel()
+        return bool(self._job.wait(PATIENCE_MS))
+
+    def _on_job_finished(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            job.deleteLater()
+        self.busy_changed.emit(False, "")
