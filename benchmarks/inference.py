@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--shape", type=int, nargs=3, default=(128, 320, 320))
     parser.add_argument("--presets", nargs="+", default=["fast"])
     parser.add_argument("--tile", type=int, default=0)
-    parser.add_argument("--overlap", type=int, default=16)
+    parser.add_argument("--overlap", type=int, default=0)
     arguments = parser.parse_args()
 
     data = np.random.default_rng(0).integers(-100, 100, arguments.shape, np.int8)

@@ -66,12 +66,10 @@ def main() -> None:
     found = mp_nms(values, arguments.kind)
     seconds = time.monotonic() - started
     float32 = 4 * values.size
-    print(
-        f"map {values.shape}, {float32 / 1e6:.0f} MB as float32, {len(centres)} particles; MP-NMS {arguments.kind}: {seconds:.1f} s"
-    )
-    print(
-        f"found {len(found)}; process peak {peak_bytes() / 1e6:.0f} MB ({before / 1e6:.0f} before) = {peak_bytes() / float32:.2f} maps"
-    )
+    print(f"map {values.shape}, {float32 / 1e6:.0f} MB as float32, {len(centres)} particles")
+    print(f"MP-NMS {arguments.kind}: {seconds:.1f} s")
+    peak = peak_bytes()
+    print(f"found {len(found)}; process peak {peak / 1e6:.0f} MB ({before / 1e6:.0f} before) = {peak / float32:.2f} maps")
 
     crop = np.ascontiguousarray(values[(slice(0, arguments.crop),) * 3]).astype(np.float32)
     mp_nms(crop, arguments.kind)

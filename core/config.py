@@ -207,7 +207,7 @@ class PickConfig:
     tile : int
         Largest edge of a tile in voxels, its overlap included; a multiple of 8, 0 to choose from the free memory.
     overlap : int
-        Context that neighbouring tiles share on each side in voxels; a multiple of 4.
+        Context around the part of a tile that is kept, on each side in voxels; a multiple of 4, 0 to let the network choose.
     floor : float
         Raw score below which nothing is kept, 0..1.
     min_distance : float
@@ -224,7 +224,7 @@ class PickConfig:
 
     nms: Nms = "graded"
     tile: int = 0
-    overlap: int = 16
+    overlap: int = 0
     floor: float = 0.05
     min_distance: float = 0.6
     edge: Voxels = 0.0

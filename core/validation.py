@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.calibration import calibrated, fit_calibration
+from core.calibration import best_expected_threshold, calibrated, fit_calibration
 from core.messages import Progress
 from core.metrics import Ranking, best_threshold, figures, rank
 from core.particles import ParticleTable, Status
@@ -37,7 +37,7 @@ class Verdict:
     calibration : dict[int, tuple[float, float]]
         For each class id, slope and offset of the score's logit.
     thresholds : dict[int, float]
-        For each class id, the best threshold of the calibrated score.
+        For each class id, the threshold of the calibrated score that promises the best F1.
     """
 
     f1: float
@@ -78,14 +78,16 @@ def validate(
         for spec in classes:
             rankings[spec.id].append(_ranking(part, picks, spec))
     pooled = {class_id: _pooled(parts) for class_id, parts in rankings.items()}
-    cuts = {class_id: best_threshold(ranking) for class_id, ranking in pooled.items()}
     calibration = {class_id: fit_calibration(ranking) for class_id, ranking in pooled.items()}
     precisions = [figures(ranking).average_precision or 0.0 for ranking in pooled.values()]
     return Verdict(
-        f1=float(np.mean([f1 for _, f1 in cuts.values()])),
+        f1=float(np.mean([best_threshold(ranking)[1] for ranking in pooled.values()])),
         average_precision=float(np.mean(precisions)),
         calibration=calibration,
-        thresholds={class_id: float(calibrated(cut, calibration[class_id])) for class_id, (cut, _) in cuts.items()},
+        thresholds={
+            class_id: best_expected_threshold(calibrated(ranking.scores, calibration[class_id]), ranking.truth)
+            for class_id, ranking in pooled.items()
+        },
     )
 
 
