@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,13 +43,20 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--config", type=Path, help="a TOML file, such as resources/published.toml")
+    parser.add_argument("--epochs", type=int, default=0, help="train for this many crops of every click instead of for minutes")
     parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.NAME=VALUE")
     parser.add_argument("--keep", type=Path)
     return parser.parse_args()
 
 
-def settings(arguments: argparse.Namespace, seed: int) -> RunConfig:
-    values: dict[str, dict[str, object]] = {"train": {"steps": 0, "minutes": arguments.minutes, "seed": seed}}
+def settings(arguments: argparse.Namespace, seed: int, clicks: int) -> RunConfig:
+    values = tomllib.loads(arguments.config.read_text()) if arguments.config else {}
+    train_values = values.setdefault("train", {})
+    train_values |= {"seed": seed, "steps": 0, "minutes": arguments.minutes}
+    if arguments.epochs:
+        batch = train_values.get("batch", RunConfig().train.batch)
+        train_values |= {"steps": math.ceil(arguments.epochs * clicks / batch), "minutes": 0.0}
     for assignment in arguments.set:
         place, value = assignment.split("=")
         section, name = place.split(".")
@@ -74,7 +83,7 @@ def run(arguments: argparse.Namespace, seed: int) -> dict[str, float]:
     seen, unseen = split_along_y(tomogram, arguments.split_y) if arguments.split_y else (tomogram.box, tested.box)
     particles = draw_clicks(within(truth_of(tomogram, rows, spec), seen), arguments.clicks, seed)
     example = Example(tomogram=tomogram, particles=particles, region=seen, complete=not arguments.clicks)
-    config = settings(arguments, seed)
+    config = settings(arguments, seed, len(example.accepted))
     with TemporaryDirectory() as folder:
         started = time.monotonic()
         checkpoint = drain(train([example], (spec,), config, Path(folder)), show)
