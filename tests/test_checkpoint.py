@@ -114,8 +114,7 @@ def test_altered_bytes_are_refused_or_give_something_of_the_right_form(tmp_path,
         path.write_bytes(content)
         try:
             assert isinstance(load_checkpoint(path), Checkpoint)
-        except CheckpointError as exc:
-            assert "damaged.pt" in str(exc)
+        except CheckpointError:
             refused += 1
     assert refused > 50
 
