@@ -84,11 +84,16 @@ def validate(
         f1=float(np.mean([best_threshold(ranking)[1] for ranking in pooled.values()])),
         average_precision=float(np.mean(precisions)),
         calibration=calibration,
-        thresholds={
-            class_id: best_expected_threshold(calibrated(ranking.scores, calibration[class_id]), ranking.truth)
-            for class_id, ranking in pooled.items()
-        },
+        thresholds={class_id: _threshold(ranking, calibration[class_id]) for class_id, ranking in pooled.items()},
     )
+
+
+def _threshold(ranking: Ranking, calibration: tuple[float, float]) -> float:
+    """Choose a threshold; without a single known false pick, half of what the known particles typically score."""
+    scores = calibrated(ranking.scores, calibration)
+    if ranking.hits.all():
+        return float(np.median(scores)) / 2 if len(scores) else 0.5
+    return best_expected_threshold(scores, ranking.truth)
 
 
 def _picks(look: Scanner, part: Ground, classes: Sequence[ClassSpec], config: RunConfig) -> Generator[Message, None, ParticleTable]:
@@ -110,9 +115,19 @@ def _ranking(part: Ground, picks: ParticleTable, spec: ClassSpec) -> Ranking:
     found = picks.select(picks.class_ids == spec.id)
     neutral = truth.positions[truth.statuses == Status.CANDIDATE]
     reach = MATCH * spec.diameter / 2 / part.example.tomogram.voxel_size
-    return rank(
-        truth.positions[truth.statuses == Status.ACCEPTED], found.positions, found.scores.astype(np.float64), reach, neutral
-    )
+    wanted = truth.positions[truth.statuses == Status.ACCEPTED]
+    ranking = rank(wanted, found.positions, found.scores.astype(np.float64), reach, neutral)
+    return ranking if part.example.complete else _known(ranking, found, part, spec)
+
+
+def _known(ranking: Ranking, found: ParticleTable, part: Ground, spec: ClassSpec) -> Ranking:
+    """Leave out the picks of which nobody said whether they are right: where not every particle was clicked, most are."""
+    rejected = part.example.particles.positions[part.rejected]
+    radius = spec.diameter / 2 / part.example.tomogram.voxel_size
+    wrong = rank(rejected, found.positions, found.scores.astype(np.float64), radius)
+    hits = Ranking(ranking.scores[ranking.hits], ranking.hits[ranking.hits], ranking.distances[ranking.hits], ranking.truth)
+    misses = Ranking(wrong.scores[wrong.hits], ~wrong.hits[wrong.hits], wrong.distances[wrong.hits] * np.nan, 0)
+    return _pooled([hits, misses])
 
 
 def _pooled(parts: Sequence[Ranking]) -> Ranking:
