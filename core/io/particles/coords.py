@@ -88,7 +88,7 @@ def _rows(path: Path, text: str) -> tuple[list[tuple[int, list[str]]], tuple[str
     mark = separator(told[-1][1]) if told else None
     rows = [(number, split(line, mark)) for number, line in told]
     notices: tuple[str, ...] = ()
-    if rows and not any(is_number(field) for field in rows[0][1]):
+    if rows and not any(is_number(field) or field[:1] in "+-.0123456789" for field in rows[0][1]):
         notices = (f"The first line of {path.name} names no columns x, y and z; they are taken in the usual order.",)
         rows = rows[1:]
     if not rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,14 @@ _WORDS = {
     "score": {"score", "confidence", "probability"},
     "tomogram": {"tomogram", "tomogram_id", "tomogram_name", "tomo", "tomo_name", "tomo_id", "experiment", "run", "run_name"},
 }
+
+
+class Header(NamedTuple):
+    """The line that names the columns: what separates them, the line number from 1, and the names."""
+
+    mark: str | None
+    line: int
+    fields: list[str]
 
 
 def columns(fields: Sequence[str]) -> dict[str, int]:
@@ -65,7 +73,7 @@ def _meaning(word: str) -> str | None:
     return next((meaning for meaning, words in _WORDS.items() if word in words), None)
 
 
-def header_of(text: str) -> tuple[str | None, int] | None:
+def header_of(text: str) -> Header | None:
     """Find the header of a table.
 
     Parameters
@@ -75,16 +83,17 @@ def header_of(text: str) -> tuple[str | None, int] | None:
 
     Returns
     -------
-    tuple[str | None, int] | None
-        What separates the fields, and the line number; None where the first line that says something is not a header, nor is
-        the comment right before it.
+    Header | None
+        None where the first line that says something is not a header, nor is a comment before it.
     """
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         words = line.strip().lstrip("#").strip()
+        if len(words) > csv.field_size_limit():
+            return None
         mark = separator(words)
-        fields = [word.strip(' "') for word in words.split(mark)]
+        fields = words.split() if mark is None else next(csv.reader([words], delimiter=mark, skipinitialspace=True))
         if _axes(columns(fields)):
-            return mark, number
+            return Header(mark, number, fields)
         if words and not line.lstrip().startswith("#"):
             return None
     return None
@@ -121,25 +130,24 @@ def read_delimited(path: Path, named: bool, unit: Unit | None = None) -> ReadPic
     header = header_of(text)
     if header is None:
         raise FileFormatError(f"{path} has no header with columns x, y and z; add one, or give the format coords if there is none.")
-    mark, start = header
-    (_, first), *rows = records(path, text, mark, start)
-    return _picks(_Table(path, [word.lstrip("# ") for word in first], rows, mark == ";"), unit)
+    return _picks(_Table(path, header, list(records(path, text, header.mark, header.line + 1))), unit)
 
 
 class _Table:
     """Columns of words by what they mean."""
 
-    def __init__(self, path: Path, header: list[str], rows: list[tuple[int, list[str]]], decimal_comma: bool) -> None:
+    def __init__(self, path: Path, header: Header, rows: list[tuple[int, list[str]]]) -> None:
         if not rows:
             raise FileFormatError(f"{path} holds a header but no coordinates; choose a file with particles.")
+        expected = len(header.fields)
         for number, fields in rows:
-            if len(fields) != len(header):
-                raise FileFormatError(f"{path}, line {number}: expected {len(header)} columns as in the header, not {len(fields)}.")
+            if len(fields) != expected:
+                raise FileFormatError(f"{path}, line {number}: expected {expected} columns as in the header, not {len(fields)}.")
         self.path = path
-        self.found = columns(header)
+        self.found = columns(header.fields)
         self.places = [number for number, _ in rows]
         self._content = list(zip(*(fields for _, fields in rows), strict=True))
-        self._decimal_comma = decimal_comma
+        self._decimal_comma = header.mark == ";"
 
     def words(self, meaning: str) -> tuple[str, ...] | None:
         return self._content[self.found[meaning]] if meaning in self.found else None
