@@ -22,7 +22,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from volumes import draw_clicks, load, neutral_and_counted, reach_of, spec_of, split_along_y, truth_of, within
 
-from core.config import RunConfig, config_from_dict
+from core.config import RunConfig
+from core.configfile import config_from_dict
 from core.examples import Example
 from core.io.atomic import atomic_path
 from core.messages import EpochDone, Message, drain

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.config import RunConfig, config_from_dict
+from core.config import RunConfig
+from core.configfile import config_from_dict
 from core.errors import CheckpointError, ConfigError, os_reason
 from core.io.atomic import atomic_path
 from core.network import Network, build
