@@ -480,7 +480,7 @@ scraps = st.lists(
 
 
 @given(content=st.binary(max_size=200) | scraps.map(str.encode) | scraps.map(lambda text: (PREAMBLE + text).encode()))
-@settings(max_examples=100)
+@settings(max_examples=60)
 @pytest.mark.parametrize("format", [None, "coords", "csv", "relion5"])
 def test_anything_is_read_or_refused_with_a_sentence(content: bytes, format: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
