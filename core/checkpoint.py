@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import pickle
-import zipfile
+import struct
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.config import RunConfig, config_from_dict
-from core.errors import CheckpointError, ConfigError
+from core.config import RunConfig
+from core.configfile import config_from_dict
+from core.errors import CheckpointError, ConfigError, os_reason
 from core.io.atomic import atomic_path
 from core.network import Network, build
 from core.particles import ClassSpec
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
 
 KIND = "deepetpicker checkpoint"
 VERSION = 1
+
+_DAMAGED = (  # what torch raises for files with altered bytes, found by altering bytes
+    pickle.UnpicklingError,
+    struct.error,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +141,12 @@ def load_tensors(path: Path, kind: str, version: int) -> dict[str, Any]:
         If the file is missing, truncated, of another kind or of a newer version.
     """
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of what foreign files hold, and then fails
+            data = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as exc:
-        raise CheckpointError(f"Expected a {kind} at {path}, but it cannot be opened: {exc.strerror or exc}.") from exc
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as exc:
+        raise CheckpointError(f"Expected a {kind} at {path}, but it cannot be opened: {os_reason(exc)}.") from exc
+    except _DAMAGED as exc:
         raise CheckpointError(f"{path} is not a whole {kind}: it is truncated, damaged or another kind of file.") from exc
     if not isinstance(data, dict) or data.get("kind") != kind:
         raise CheckpointError(f"{path} is not a {kind}; choose a file that this program's training wrote.")
@@ -179,7 +196,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     data = load_tensors(path, KIND, VERSION)
     try:
         return from_plain(data)
-    except (KeyError, TypeError, AttributeError, ConfigError) as exc:
+    except (LookupError, TypeError, ValueError, AttributeError, ConfigError) as exc:
         raise CheckpointError(f"{path} lacks a part or holds a wrong one ({exc}): it is damaged; train again.") from exc
 
 
@@ -219,13 +236,18 @@ def from_plain(data: dict[str, Any]) -> Checkpoint:
     -------
     Checkpoint
         With constructors' checks passed.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError, AttributeError, ConfigError
+        If a part is missing or of another form.
     """
     return Checkpoint(
         config=config_from_dict(RunConfig, data["config"]),
         classes=tuple(ClassSpec(**spec) for spec in data["classes"]),
-        voxel_size=data["voxel_size"],
-        weights=data["weights"],
+        voxel_size=float(data["voxel_size"]),
+        weights=dict(data["weights"]),
         calibration={int(k): (v[0], v[1]) for k, v in data["calibration"].items()},
-        thresholds={int(k): v for k, v in data["thresholds"].items()},
-        metrics=data["metrics"],
+        thresholds={int(k): float(v) for k, v in data["thresholds"].items()},
+        metrics={k: float(v) for k, v in data["metrics"].items()},
     )

@@ -1,19 +1,12 @@
-"""All settings as frozen dataclasses that check themselves, and their TOML file."""
+"""All settings as frozen dataclasses that check themselves."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
-
-import tomli_w
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_type_hints
 
 from core.errors import ConfigError
 from core.types import Angstrom, Voxels
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 Normalisation = Literal["standardise", "minmax"]
 LabelKind = Literal["tball", "ball", "cubic"]
@@ -207,7 +200,7 @@ class PickConfig:
     tile : int
         Largest edge of a tile in voxels, its overlap included; a multiple of 8, 0 to choose from the free memory.
     overlap : int
-        Context that neighbouring tiles share on each side in voxels; a multiple of 4.
+        Context around the part of a tile that is kept, on each side in voxels; a multiple of 4, 0 to let the network choose.
     floor : float
         Raw score below which nothing is kept, 0..1.
     min_distance : float
@@ -224,7 +217,7 @@ class PickConfig:
 
     nms: Nms = "graded"
     tile: int = 0
-    overlap: int = 16
+    overlap: int = 0
     floor: float = 0.05
     min_distance: float = 0.6
     edge: Voxels = 0.0
@@ -254,87 +247,3 @@ class RunConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     pick: PickConfig = field(default_factory=PickConfig)
-
-
-def config_from_dict(kind: type[Any], values: dict[str, Any], where: str = "") -> Any:
-    """Build a configuration from plain data and refuse what it does not know.
-
-    Parameters
-    ----------
-    kind : type
-        One of the configuration classes.
-    values : dict
-        Field names and plain values; what is left out keeps its default.
-    where : str
-        Name of the table, for messages.
-
-    Returns
-    -------
-    object
-        An instance of `kind`.
-
-    Raises
-    ------
-    ConfigError
-        For unknown names, wrong types and values out of range.
-    """
-    known = {f.name for f in fields(kind)}
-    for name in values:
-        place = f" in [{where}]" if where else ""
-        _require(name in known, f"Unknown setting {name!r}{place}; known are {', '.join(sorted(known))}.")
-    hints = get_type_hints(kind, globalns=globals())
-    return kind(**{name: _converted(hints[name], value, f"{where}.{name}" if where else name) for name, value in values.items()})
-
-
-def _converted(hint: Any, value: Any, where: str) -> Any:
-    if hasattr(hint, "__dataclass_fields__"):
-        _require(isinstance(value, dict), f"{where} must be a table of settings, not {value!r}.")
-        return config_from_dict(hint, value, where)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    expected = hint if isinstance(hint, type) else str
-    right = isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
-    _require(right, f"{where} must be of type {expected.__name__}, not {value!r}.")
-    return value
-
-
-def load_config(path: Path) -> RunConfig:
-    """Read a configuration file.
-
-    Parameters
-    ----------
-    path : Path
-        A TOML file with the tables ``preprocess``, ``label``, ``network``, ``train``, ``pick``; all optional.
-
-    Returns
-    -------
-    RunConfig
-        With defaults for what the file leaves out.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or holds unknown or wrong settings.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise ConfigError(f"Expected a TOML configuration file at {path}, but it cannot be read: {exc}.") from exc
-    config: RunConfig = config_from_dict(RunConfig, values)
-    return config
-
-
-def config_to_toml(config: RunConfig) -> str:
-    """Write a configuration as TOML text that `load_config` reads back unchanged.
-
-    Parameters
-    ----------
-    config : RunConfig
-        The settings.
-
-    Returns
-    -------
-    str
-        TOML text.
-    """
-    return tomli_w.dumps(asdict(config))

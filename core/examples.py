@@ -76,13 +76,16 @@ def check_examples(examples: Sequence[Example], classes: Sequence[ClassSpec], co
     Raises
     ------
     TrainingError
-        If there are no classes or clicks, a class has none, clicks lie outside their volume, or a particle is too small or
-        too large in voxels.
+        If there are no classes or clicks, a class has none, clicks lie outside their volume, a particle is too small or
+        too large in voxels, or two tomograms have one name.
     """
     if not classes:
         raise TrainingError("Training needs at least one class with a diameter, but there is none: add a class.")
     counts: Counter[int] = Counter()
+    known: dict[str, Tomogram] = {}
     for example in examples:
+        if known.setdefault(example.tomogram.id, example.tomogram) != example.tomogram:
+            raise TrainingError(f"Two tomograms are called {example.tomogram.id!r}: give one of them another name.")
         _check_inside(example)
         _check_diameters(example, classes, config.patch)
         counts.update(example.accepted.class_ids.tolist())
@@ -122,13 +125,17 @@ def _check_diameters(example: Example, classes: Sequence[ClassSpec], patch: int)
             )
 
 
-def divide(examples: Sequence[Example], config: TrainConfig) -> tuple[list[Example], list[Example], list[str]]:
-    """Divide examples into those that train and those that validate.
+def divide(
+    examples: Sequence[Example], classes: Sequence[ClassSpec], config: TrainConfig
+) -> tuple[list[Example], list[Example], list[str]]:
+    """Divide examples into those that train and those that validate; every class keeps clicks to learn from.
 
     Parameters
     ----------
     examples : Sequence[Example]
         Checked examples.
+    classes : Sequence[ClassSpec]
+        The classes to learn; clicks of others do not count.
     config : TrainConfig
         `split` and `validation` say how.
 
@@ -142,33 +149,61 @@ def divide(examples: Sequence[Example], config: TrainConfig) -> tuple[list[Examp
     Raises
     ------
     TrainingError
-        If whole tomograms are to be held back but there is only one, or nothing is left to train on.
+        If whole tomograms are to be held back but none can be spared, or a class has no clicks left to train on.
     """
     notices: list[str] = []
-    named = [e for e in examples if e.role == "validation"]
-    rest = [e for e in examples if e.role != "validation"]
-    if config.split == "tomogram" and not named:
-        if len(rest) < 2:
-            raise TrainingError(
-                "To hold back a whole tomogram, at least two with particles are needed; add one or split by clicks."
-            )
-        named, rest = rest[-1:], rest[:-1]
-        notices.append(f"Tomogram {named[0].tomogram.id!r} is held back for validation.")
-    if not any(len(e.accepted) for e in rest):
-        raise TrainingError("All tomograms with particles are held back for validation: leave at least one to train on.")
-    training, validation = rest, list(named)
-    if config.split == "clicks" and not named:
-        pairs = [_hold_back(e, config.validation) if e.role == "both" else (e, None) for e in rest]
-        training, validation = [a for a, _ in pairs], [b for _, b in pairs if b is not None]
-    if not any(len(e.accepted) for e in validation):
+    training = [e for e in examples if e.role != "validation"]
+    validation = [e for e in examples if e.role == "validation"]
+    for spec in _untaught(training, classes):
+        raise TrainingError(f"All clicks of Class {spec.name!r} are held back for validation: leave some to train on.")
+    if not validation and config.split == "tomogram":
+        training, validation = _spare_tomogram(training, classes)
+        notices.append(f"Tomogram {validation[0].tomogram.id!r} is held back for validation.")
+    elif not validation and config.split == "clicks":
+        training, validation = _spare_slabs(training, classes, config.validation)
+    if not any(_teaches(e, classes) for e in validation):
         notices.append("Nothing is held back, so scores are measured on the training part and are too good to be true.")
-        training, validation = rest, rest
+        validation = training
     return training, validation, notices
 
 
-def _hold_back(example: Example, fraction: float) -> tuple[Example, Example | None]:
+def _teaches(example: Example, classes: Sequence[ClassSpec]) -> bool:
+    return bool(np.isin([spec.id for spec in classes], example.accepted.class_ids).any())
+
+
+def _untaught(examples: Sequence[Example], classes: Sequence[ClassSpec]) -> list[ClassSpec]:
+    """Return the classes that have no accepted particle in these examples."""
+    taught = {class_id for example in examples for class_id in example.accepted.class_ids.tolist()}
+    return [spec for spec in classes if spec.id not in taught]
+
+
+def _spare_tomogram(examples: Sequence[Example], classes: Sequence[ClassSpec]) -> tuple[list[Example], list[Example]]:
+    """Hold back the last tomogram that the others can do without."""
+    for held in reversed(examples):
+        rest = [e for e in examples if e is not held]
+        if held.role == "both" and _teaches(held, classes) and not _untaught(rest, classes):
+            return rest, [held]
+    raise TrainingError(
+        "To hold back a whole tomogram, every class needs clicks in another one, too: add a tomogram or split by clicks."
+    )
+
+
+def _spare_slabs(examples: Sequence[Example], classes: Sequence[ClassSpec], fraction: float) -> tuple[list[Example], list[Example]]:
+    """Hold back a slab of each tomogram, except where that would take a class its last clicks."""
+    training, validation = list(examples), []
+    for i, whole in enumerate(examples):
+        near, far = _cut_off(whole, classes, fraction) if whole.role == "both" else (whole, None)
+        if far is None or not _teaches(near, classes) or _untaught([*training[:i], near, *training[i + 1 :]], classes):
+            continue
+        training[i] = near
+        validation.append(far)
+    return training, validation
+
+
+def _cut_off(example: Example, classes: Sequence[ClassSpec], fraction: float) -> tuple[Example, Example | None]:
     """Cut off a slab with this part of the clicks at the far end of the longer in-plane axis."""
-    positions = example.accepted.positions
+    accepted = example.accepted
+    positions = accepted.positions[np.isin(accepted.class_ids, [spec.id for spec in classes])]
     if len(positions) < FEWEST_TO_DIVIDE:
         return example, None
     box = example.box
@@ -185,4 +220,5 @@ def _hold_back(example: Example, fraction: float) -> tuple[Example, Example | No
 def _cut(positions: Positions, axis: int, fraction: float) -> int:
     along = np.sort(positions[:, axis])
     held = max(1, round(fraction * len(along)))
-    return int(np.ceil((along[-held - 1] + along[-held]) / 2 + 0.5))
+    between, first_held = (along[-held - 1] + along[-held]) / 2, along[-held]
+    return int(min(round(between + 0.5), np.floor(first_held + 0.5)))

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from core.tomogram import Box
     from core.types import FloatArray
 
-BYTES_PER_VOXEL = {"fast": 160, "published": 1600}
+BYTES_PER_VOXEL = {"fast": 110, "published": 520}
 """Peak memory of a forward pass in single precision, per voxel of the tile; measured, rounded up."""
 
-LARGEST_TILE = 160  # beyond this, tiles gain little and progress becomes coarse
+OVERLAP = {"fast": 32, "published": 12}
+"""Context in voxels: what the fast network needs for tiles to agree with the whole, and what was published."""
+
+LARGEST_TILE = 256  # beyond this, tiles gain little and progress becomes coarse
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def scanner(network: Network, preset: str, patch: int, compute: Compute, config:
     """
     ready = place(network, compute).eval()
     tile = config.tile or (patch if preset == "published" else _fitting_tile(preset, compute.device))
-    overlap = min(config.overlap, (tile - 1) // 2 // STRIDE * STRIDE)
+    overlap = min(config.overlap or OVERLAP[preset], (tile - 1) // 2 // STRIDE * STRIDE)
     return Scanner(ready, compute, tile, overlap, 4 if config.flips else 1)
 
 

@@ -67,12 +67,12 @@ class Prepared:
         return part
 
 
-def preprocess(tomogram: Tomogram, config: PreprocessConfig, cache: Path) -> Generator[Message, None, Prepared]:
+def preprocess(tomogram: Tomogram, config: PreprocessConfig, cache: Path | None = None) -> Generator[Message, None, Prepared]:
     """Prepare a tomogram, as a job.
 
     Without filters nothing is written: the tomogram is only measured. With filters a float32 copy is written to the cache once,
-    with memory for a few sections only, and found again as long as file, voxel size and filters are the same. A tomogram without a
-    file is filtered in memory.
+    with memory for a few sections only, and found again as long as file, voxel size and filters are the same. Without a file or
+    without a cache it is filtered in memory.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def preprocess(tomogram: Tomogram, config: PreprocessConfig, cache: Path) -> Gen
         The tomogram as opened.
     config : PreprocessConfig
         Filters and normalisation.
-    cache : Path
-        Folder for filtered copies; made when needed.
+    cache : Path | None
+        Folder for filtered copies, made when needed; None for no copies.
 
     Yields
     ------
@@ -139,12 +139,12 @@ def _require_finite(tomogram: Tomogram, found: Statistics) -> None:
     )
 
 
-def _filtered(tomogram: Tomogram, config: PreprocessConfig, cache: Path) -> Generator[Message, None, Tomogram]:
+def _filtered(tomogram: Tomogram, config: PreprocessConfig, cache: Path | None) -> Generator[Message, None, Tomogram]:
     if tomogram.voxel_size == 0:
         raise ConfigError(
             f"The filters are set in Å, but the voxel size of {tomogram.id} is unknown: give it, or switch the filters off."
         )
-    if tomogram.path is None:
+    if tomogram.path is None or cache is None:
         return replace(tomogram, data=_filtered_in_memory(tomogram, config))
     copy = cache / f"{_content_hash(tomogram.path, tomogram, config)}.mrc"
     if not copy.exists():

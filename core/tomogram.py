@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.types import Angstrom, BoolArray, FloatArray, Positions, Shape, Volume
+    from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions, Shape, Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,14 @@ class Tomogram:
         FloatArray
             The box, of exactly this shape.
         """
-        low = np.asarray(start)
-        high = low + np.asarray(shape)
-        inner_low = np.clip(low, 0, np.asarray(self.shape) - 1)
-        inner_high = np.clip(high, 1, self.shape)
-        box = tuple(slice(int(a), int(b)) for a, b in zip(inner_low, inner_high, strict=True))
+        indices = [_mirrored(a, n, extent) for a, n, extent in zip(start, shape, self.shape, strict=True)]
+        box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in indices)
         part = np.asarray(self.data[box]).astype(np.float32)
-        before, after = inner_low - low, high - inner_high
-        if not (before.any() or after.any()):
-            return part
-        padding = [(max(int(a), 0), max(int(b), 0)) for a, b in zip(before, after, strict=True)]
-        padded = np.pad(part, padding, mode="symmetric")
-        # a box that starts beyond the far face, or ends before the near one, keeps only its own extent
-        crop = tuple(slice(max(int(-a), 0), max(int(-a), 0) + n) for a, n in zip(before, shape, strict=True))
-        return np.ascontiguousarray(padded[crop])
+        inside = all(a >= 0 and a + n <= extent for a, n, extent in zip(start, shape, self.shape, strict=True))
+        return part if inside else np.asarray(part[np.ix_(*(i - i.min() for i in indices))], np.float32)
+
+
+def _mirrored(start: int, count: int, extent: int) -> IntArray:
+    """Return the numbers of consecutive voxels of a volume that stands between two mirrors."""
+    index = np.arange(start, start + count, dtype=np.int64) % (2 * extent)
+    return np.minimum(index, 2 * extent - 1 - index)

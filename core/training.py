@@ -12,7 +12,7 @@ import numpy as np
 
 from core import device as devices
 from core.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint, save_tensors
-from core.config import config_to_toml
+from core.configfile import config_to_toml
 from core.errors import CheckpointError, TrainingError
 from core.examples import check_examples, divide
 from core.inference import scanner
@@ -103,7 +103,7 @@ def train(
         If the run cannot be resumed, or `start` is of another network.
     """
     check_examples(examples, classes, config.train)
-    training, validation, notices = divide(examples, config.train)
+    training, validation, notices = divide(examples, classes, config.train)
     for text in notices:
         yield Notice(text=text)
     prepared: dict[str, Prepared] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.calibration import calibrated, fit_calibration
+from core.calibration import best_expected_threshold, calibrated, fit_calibration
 from core.messages import Progress
 from core.metrics import Ranking, best_threshold, figures, rank
 from core.particles import ParticleTable, Status
@@ -37,7 +37,7 @@ class Verdict:
     calibration : dict[int, tuple[float, float]]
         For each class id, slope and offset of the score's logit.
     thresholds : dict[int, float]
-        For each class id, the best threshold of the calibrated score.
+        For each class id, the threshold of the calibrated score that promises the best F1.
     """
 
     f1: float
@@ -78,15 +78,22 @@ def validate(
         for spec in classes:
             rankings[spec.id].append(_ranking(part, picks, spec))
     pooled = {class_id: _pooled(parts) for class_id, parts in rankings.items()}
-    cuts = {class_id: best_threshold(ranking) for class_id, ranking in pooled.items()}
     calibration = {class_id: fit_calibration(ranking) for class_id, ranking in pooled.items()}
     precisions = [figures(ranking).average_precision or 0.0 for ranking in pooled.values()]
     return Verdict(
-        f1=float(np.mean([f1 for _, f1 in cuts.values()])),
+        f1=float(np.mean([best_threshold(ranking)[1] for ranking in pooled.values()])),
         average_precision=float(np.mean(precisions)),
         calibration=calibration,
-        thresholds={class_id: float(calibrated(cut, calibration[class_id])) for class_id, (cut, _) in cuts.items()},
+        thresholds={class_id: _threshold(ranking, calibration[class_id]) for class_id, ranking in pooled.items()},
     )
+
+
+def _threshold(ranking: Ranking, calibration: tuple[float, float]) -> float:
+    """Choose a threshold; without a single known false pick, half of what the known particles typically score."""
+    scores = calibrated(ranking.scores, calibration)
+    if ranking.hits.all():
+        return float(np.median(scores)) / 2 if len(scores) else 0.5
+    return best_expected_threshold(scores, ranking.truth)
 
 
 def _picks(look: Scanner, part: Ground, classes: Sequence[ClassSpec], config: RunConfig) -> Generator[Message, None, ParticleTable]:
@@ -108,9 +115,19 @@ def _ranking(part: Ground, picks: ParticleTable, spec: ClassSpec) -> Ranking:
     found = picks.select(picks.class_ids == spec.id)
     neutral = truth.positions[truth.statuses == Status.CANDIDATE]
     reach = MATCH * spec.diameter / 2 / part.example.tomogram.voxel_size
-    return rank(
-        truth.positions[truth.statuses == Status.ACCEPTED], found.positions, found.scores.astype(np.float64), reach, neutral
-    )
+    wanted = truth.positions[truth.statuses == Status.ACCEPTED]
+    ranking = rank(wanted, found.positions, found.scores.astype(np.float64), reach, neutral)
+    return ranking if part.example.complete else _known(ranking, found, part, spec)
+
+
+def _known(ranking: Ranking, found: ParticleTable, part: Ground, spec: ClassSpec) -> Ranking:
+    """Leave out the picks of which nobody said whether they are right: where not every particle was clicked, most are."""
+    rejected = part.example.particles.positions[part.rejected]
+    radius = spec.diameter / 2 / part.example.tomogram.voxel_size
+    wrong = rank(rejected, found.positions, found.scores.astype(np.float64), radius)
+    hits = Ranking(ranking.scores[ranking.hits], ranking.hits[ranking.hits], ranking.distances[ranking.hits], ranking.truth)
+    misses = Ranking(wrong.scores[wrong.hits], ~wrong.hits[wrong.hits], wrong.distances[wrong.hits] * np.nan, 0)
+    return _pooled([hits, misses])
 
 
 def _pooled(parts: Sequence[Ranking]) -> Ranking:

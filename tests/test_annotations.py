@@ -69,7 +69,7 @@ def _heard(store: AnnotationStore) -> list[Change]:
 
 
 @given(zyx=st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 3), score=st.floats(0, 1, width=32) | st.just(np.nan))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15)
 def test_positions_and_scores_are_kept_exactly(zyx: tuple[float, float, float], score: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with AnnotationStore.create(Path(folder) / "p.db") as store:
@@ -195,7 +195,7 @@ def test_every_change_is_undone_and_redone_also_after_a_restart(path: Path, name
 
 
 @given(names=st.lists(st.sampled_from(list(CHANGES)), max_size=8), group=st.integers(0, 8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20)
 def test_any_history_can_be_walked_both_ways(names: list[str], group: int) -> None:
     with tempfile.TemporaryDirectory() as folder, AnnotationStore.create(Path(folder) / "p.db") as store:
         _furnish(store)

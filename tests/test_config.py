@@ -11,10 +11,8 @@ from core.config import (
     PreprocessConfig,
     RunConfig,
     TrainConfig,
-    config_from_dict,
-    config_to_toml,
-    load_config,
 )
+from core.configfile import config_from_dict, config_to_toml, load_config
 from core.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,6 +53,43 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless they exist.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be made: no permission, a file of that name, full disk.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as exc:
+        raise PickerError(f"Cannot make the folder {path}: a file of this name is in the way; choose another name.") from exc
+    except OSError as exc:
+        raise PickerError(f"Cannot make the folder {path}: {os_reason(exc)}.") from exc
+
+
+def safe_name(text: str) -> str:
+    """Return a file name for a user's word: letters, digits and ``.+-`` stay, anything else becomes ``_``.
+
+    Parameters
+    ----------
+    text : str
+        A name of a tomogram or class.
+
+    Returns
+    -------
+    str
+        Not empty, and not hidden.
+    """
+    return re.sub(r"[^\w.+-]", "_", text).lstrip(".") or "_"
 
 
 def _sync_folder(folder: Path) -> None:

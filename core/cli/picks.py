@@ -1,0 +1,165 @@
+"""The command that picks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.cli.options import Assignments, ConfigFile, Device, Json, Names, PixelSize, VoxelSize, parsed_box
+from core.cli.report import Report, table
+from core.cli.settings import run_config
+from core.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.checkpoint import Checkpoint
+    from core.config import RunConfig
+    from core.particles import ParticleTable, PickResult
+    from core.project import Project
+    from core.tomogram import Tomogram
+
+
+def pick(
+    target: Annotated[Path, typer.Argument(help="Project folder, or a tomogram file.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Trained network; of a project, the newest when left out.", show_default=False)
+    ] = None,
+    tomogram: Names = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the picks of a tomogram file: .csv, .tsv, .star, .coords.", show_default=False)
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Least score, in place of what training found.", show_default=False)
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="z0:z1,y0:y1,x0:x1", help="Only this part, in voxels.", show_default=False)
+    ] = None,
+    voxel_size: VoxelSize = None,
+    pixel_size: PixelSize = None,
+    config: ConfigFile = None,
+    assign: Assignments = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Find particles in the tomograms of a project, or in a tomogram file.
+
+    In a project, picks become candidates in place of those of an earlier run, and all that scored above a low floor are kept in a
+    table in the run's folder.
+
+    [bold]Example:[/]  deepetpicker pick ribosomes
+
+    [bold]Example:[/]  deepetpicker pick TS_03.mrc --model ribosomes/models/best.pt --out picks.csv
+    """
+    report = Report(as_json)
+    settings = run_config(config, assign or (), device=device)
+    if target.is_dir():
+        if out or voxel_size or pixel_size:
+            raise typer.BadParameter("--out, --voxel-size and --pixel-size go with a tomogram file; of a project, use export")
+        _pick_project(report, target, model, tomogram, threshold, region, settings)
+        return
+    if model is None or tomogram:
+        raise typer.BadParameter("a tomogram file needs --model and goes without --tomogram")
+    _pick_file(report, target, model, out or Path(f"{target.stem}_picks.csv"), threshold, region, voxel_size, pixel_size, settings)
+
+
+def _pick_file(
+    report: Report,
+    target: Path,
+    model: Path,
+    out: Path,
+    threshold: float | None,
+    region: str | None,
+    voxel_size: float | None,
+    pixel_size: float | None,
+    settings: RunConfig,
+) -> None:
+    from core.checkpoint import load_checkpoint
+    from core.io.particles import TiltSeriesGeometry, write_particles
+    from core.io.volumes import open_tomogram
+
+    checkpoint = load_checkpoint(model)
+    tomogram = open_tomogram(target, voxel_size=voxel_size)
+    result = _found(report, tomogram, checkpoint, settings, region, None)
+    picks = result.picks(threshold, settings.pick.edge)
+    series = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
+    written = write_particles(out, picks, result.classes, tomogram, tilt_series=series)
+    for notice in written.notices:
+        report.note(notice)
+    files = [str(path) for path in written.files]
+    counts = _counts(result, picks, threshold)
+    report.result({"tomograms": {tomogram.id: counts}, "files": files}, _shown({tomogram.id: counts}), f"Picks: {', '.join(files)}")
+
+
+def _pick_project(
+    report: Report,
+    folder: Path,
+    model: Path | None,
+    names: Sequence[str] | None,
+    threshold: float | None,
+    region: str | None,
+    settings: RunConfig,
+) -> None:
+    from core.checkpoint import load_checkpoint
+    from core.configfile import config_to_toml
+    from core.gathering import chosen_tomograms, keep_picks
+    from core.io.atomic import atomic_path, safe_name
+    from core.io.particles import write_particles
+    from core.project import Project
+
+    with Project.open(folder) as project:
+        if project.notice:
+            raise ProjectError(f"Picks cannot be kept. {project.notice}")
+        chosen = model or _newest(project)
+        checkpoint = load_checkpoint(chosen)
+        wanted = chosen_tomograms(project, names)
+        run = project.new_run("pick")
+        with atomic_path(run / "config.toml") as path:
+            path.write_text(config_to_toml(settings), encoding="utf-8")
+        counts = {}
+        for name in wanted:
+            tomogram = project.tomogram(name)
+            result = _found(report, tomogram, checkpoint, settings, region, folder / "cache")
+            write_particles(run / f"{safe_name(name)}.csv", result.table, result.classes, tomogram)
+            picks = result.picks(threshold, settings.pick.edge)
+            keep_picks(project, picks, result.classes)
+            counts[name] = _counts(result, picks, threshold)
+    report.result(
+        {"model": str(chosen), "run": str(run), "tomograms": counts}, _shown(counts), f"All that scored above the floor: {run}"
+    )
+
+
+def _newest(project: Project) -> Path:
+    models = sorted(project.models.glob("*.pt"), key=lambda path: path.stat().st_mtime)
+    if not models:
+        raise ProjectError(f"The project {project.folder} has no trained network yet; train one, or give one with --model.")
+    return models[-1]
+
+
+def _found(
+    report: Report, tomogram: Tomogram, checkpoint: Checkpoint, settings: RunConfig, region: str | None, cache: Path | None
+) -> PickResult:
+    from core.picking import pick
+
+    for notice in tomogram.notices:
+        report.note(f"{tomogram.id}: {notice}")
+    part = None if region is None else parsed_box(region, tomogram.shape)
+    return report.follow(pick(tomogram, checkpoint, settings.pick, region=part, cache=cache))
+
+
+def _counts(result: PickResult, picks: ParticleTable, threshold: float | None) -> dict[str, Any]:
+    return {
+        spec.name: {
+            "threshold": result.thresholds[spec.id] if threshold is None else threshold,
+            "picks": int((picks.class_ids == spec.id).sum()),
+            "candidates": int((result.table.class_ids == spec.id).sum()),
+        }
+        for spec in result.classes
+    }
+
+
+def _shown(counts: dict[str, dict[str, Any]]) -> Any:
+    rows = [(name, kind, *found.values()) for name, classes in counts.items() for kind, found in classes.items()]
+    return table("", ("tomogram", "class", "threshold", "picks", "above the floor"), rows)

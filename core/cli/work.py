@@ -1,0 +1,151 @@
+"""Commands that train: demo and train."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.options import Assignments, Classes, ConfigFile, Device, Json, Minutes, Names, Preset, Seed, Steps
+from core.cli.report import Report, duration, table
+from core.cli.settings import run_config
+from core.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.examples import Example
+    from core.particles import ClassSpec
+
+INPUTS = "inputs.json"
+"""What a run was started on, so that it can be resumed."""
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
+    config: ConfigFile = None,
+    assign: Assignments = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """See the main job on a built-in sample: simulate a tomogram, train on one half, pick, score on the other half.
+
+    [bold]Example:[/]  deepetpicker demo --out results
+    """
+    from core import demo as sample
+    from core.cli.scoring import figures_table
+
+    report = Report(as_json)
+    if config is None and minutes is None and steps is None:
+        minutes = sample.MINUTES
+    settings = run_config(config, assign or (), minutes=minutes, steps=steps, device=device)
+    done = report.follow(sample.demo(out, config=settings))
+    times = ", ".join(f"{part} {duration(seconds)}" for part, seconds in done.seconds.items())
+    report.result(
+        done.as_dict(),
+        figures_table("The unseen half; a pick is right within half a particle radius", done.strict),
+        figures_table("The same within one radius", done.loose),
+        f"Time: {times}.",
+        f"Results in {out}: {', '.join(path.name for path in done.files)}.",
+    )
+
+
+def train(
+    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default=False)] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Continue the run in this folder.", show_default=False)] = None,
+    tomogram: Names = None,
+    classes: Classes = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Begin with this trained network.", show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+    assign: Assignments = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    preset: Preset = None,
+    seed: Seed = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Train a network on the accepted particles of a project.
+
+    A run keeps its best network and can be stopped with Ctrl-C and resumed.
+
+    [bold]Example:[/]  deepetpicker train ribosomes --minutes 15
+    """
+    if (project is None) == (resume is None):
+        raise typer.BadParameter("give a project folder, or --resume with the folder of a run")
+    if resume is not None and (config or tomogram or classes or start):
+        raise typer.BadParameter(
+            "a resumed run keeps its tomograms, classes and settings; leave --tomogram, --class, --config and --start out"
+        )
+    from core import training
+    from core.checkpoint import load_checkpoint, save_checkpoint
+
+    report = Report(as_json)
+    settings = run_config(
+        resume / "config.toml" if resume else config,
+        assign or (),
+        minutes=minutes,
+        steps=steps,
+        preset=preset,
+        seed=seed,
+        device=device,
+    )
+    started = None if start is None else load_checkpoint(start)
+    run, learnt, specs = _resumed(resume) if resume else _begun(project or Path(), tomogram, classes)
+    try:
+        checkpoint = report.follow(
+            training.train(learnt, specs, settings, run, resume=resume is not None, start=started, cache=_beside(run, "cache"))
+        )
+    except KeyboardInterrupt:
+        if (run / "last.pt").exists():
+            report.note(f"Stopped; the best network so far is kept. Continue with: deepetpicker train --resume {run}")
+        raise
+    model = _beside(run, "models") / f"{run.name}.pt"
+    save_checkpoint(checkpoint, model)
+    values = {"run": str(run), "model": str(model), "metrics": checkpoint.metrics}
+    thresholds = {spec.name: checkpoint.thresholds[spec.id] for spec in checkpoint.classes}
+    report.result(
+        values | {"thresholds": thresholds},
+        table("", ("class", "threshold"), list(thresholds.items())),
+        f"F1 on the held-back part: {checkpoint.metrics['f1']:.3f}. Trained network: {model}",
+    )
+
+
+def _beside(run: Path, name: str) -> Path:
+    """Return a folder of the project that a run belongs to."""
+    return run.absolute().parent.parent / name
+
+
+def _begun(folder: Path, names: Sequence[str] | None, classes: Sequence[str] | None) -> tuple[Path, list[Example], list[ClassSpec]]:
+    """Gather what is to be learnt, make a folder for the run and note there what it was started on."""
+    from core.gathering import chosen_classes, examples
+    from core.io.atomic import atomic_path
+    from core.project import Project
+
+    with Project.open(folder) as project:
+        learnt, specs = examples(project, names), chosen_classes(project, classes)
+        run = project.new_run("train")
+    inputs = {"tomograms": [one.tomogram.id for one in learnt], "classes": [spec.name for spec in specs]}
+    with atomic_path(run / INPUTS) as path:
+        path.write_text(json.dumps(inputs, indent=1, ensure_ascii=False), encoding="utf-8")
+    return run, learnt, specs
+
+
+def _resumed(run: Path) -> tuple[Path, list[Example], list[ClassSpec]]:
+    """Gather what the run was started on."""
+    from core.gathering import chosen_classes, examples
+    from core.project import Project
+
+    try:
+        inputs = json.loads((run / INPUTS).read_text(encoding="utf-8"))
+        names, classes = inputs["tomograms"], inputs["classes"]
+    except (OSError, ValueError, KeyError) as exc:
+        raise ProjectError(f"{run} is not the folder of a training run: it has no readable {INPUTS}; choose one in runs.") from exc
+    with Project.open(run.absolute().parent.parent) as project:
+        return run, examples(project, names), chosen_classes(project, classes)

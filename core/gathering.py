@@ -1,0 +1,153 @@
+"""What training takes from a project, and what picking brings back to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.annotations import Role
+from core.errors import ProjectError
+from core.examples import Example
+from core.particles import Source, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.examples import Role as Part
+    from core.particles import ClassSpec, ParticleTable
+    from core.project import Project
+    from core.types import IntArray
+
+# a tomogram that is not used by default may still be asked for by name
+ROLES: dict[Role, Part] = {Role.BOTH: "both", Role.TRAIN: "train", Role.VALIDATION: "validation", Role.NONE: "both"}
+
+
+def chosen_tomograms(project: Project, names: Sequence[str] | None = None) -> list[str]:
+    """Return tomograms by name, or all that the project uses.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    names : Sequence[str] | None
+        Which; None or nothing for all whose role is not ``none``.
+
+    Returns
+    -------
+    list[str]
+        At least one, each once.
+
+    Raises
+    ------
+    ProjectError
+        If one is unknown, or the project has none.
+    """
+    if names:
+        return [project.store.tomogram(name).id for name in dict.fromkeys(names)]
+    found = [record.id for record in project.store.tomograms() if record.role is not Role.NONE]
+    if not found:
+        raise ProjectError(f"The project {project.folder} has no tomograms to work on; add one first.")
+    return found
+
+
+def chosen_classes(project: Project, names: Sequence[str] | None = None) -> list[ClassSpec]:
+    """Return classes by name, or all that have accepted particles.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    names : Sequence[str] | None
+        Which; None or nothing for all that have accepted particles.
+
+    Returns
+    -------
+    list[ClassSpec]
+        By ascending id; empty where nothing is annotated.
+
+    Raises
+    ------
+    ProjectError
+        If one is unknown.
+    """
+    specs = project.store.classes()
+    unknown = sorted(set(names or ()) - {spec.name for spec in specs})
+    if unknown:
+        known = ", ".join(spec.name for spec in specs) or "none yet"
+        raise ProjectError(f"There is no class {', '.join(unknown)} in this project; there is: {known}.")
+    used = {class_id for (_, class_id, status) in project.store.counts() if status is Status.ACCEPTED}
+    return [spec for spec in specs if (spec.name in names if names else spec.id in used)]
+
+
+def examples(project: Project, names: Sequence[str] | None = None) -> list[Example]:
+    """Return what training can learn from.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    names : Sequence[str] | None
+        Tomograms; None or nothing for all with accepted particles or a complete region.
+
+    Returns
+    -------
+    list[Example]
+        One for each tomogram.
+
+    Raises
+    ------
+    PickerError
+        If a tomogram is unknown or cannot be opened.
+    """
+    found = []
+    for name in chosen_tomograms(project, names):
+        record, table = project.store.tomogram(name), project.store.table(name)
+        if names or record.complete or (table.statuses == Status.ACCEPTED).any():
+            tomogram = project.tomogram(name)
+            found.append(
+                Example(tomogram=tomogram, particles=table, region=record.region, complete=record.complete, role=ROLES[record.role])
+            )
+    return found
+
+
+def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSpec]) -> IntArray:
+    """Put picks into a project as candidates, in place of the candidates of an earlier run.
+
+    Parameters
+    ----------
+    project : Project
+        Open for writing.
+    picks : ParticleTable
+        Picks of one tomogram of the project.
+    classes : Sequence[ClassSpec]
+        What was looked for; matched to the project's classes by name, and added where the project has none of this name.
+
+    Returns
+    -------
+    IntArray
+        (n,) ids of the picks.
+
+    Raises
+    ------
+    ProjectError
+        If the project cannot be changed.
+    """
+    with project.store.grouped(f"Pick {len(picks)} particles in {picks.tomogram_id}"):
+        numbers = {spec.id: _project_class(project, spec) for spec in classes}
+        old = project.store.table(picks.tomogram_id, status=Status.CANDIDATE)
+        replaced = np.isin(old.class_ids, list(numbers.values())) & (old.sources == Source.PICKED)
+        project.store.remove(old.ids[replaced])
+        translated = np.array([numbers[number] for number in picks.class_ids.tolist()], np.int64)
+        candidates = np.full(len(picks), int(Status.CANDIDATE), np.int64)
+        return project.store.add_many(replace(picks, class_ids=translated, statuses=candidates))
+
+
+def _project_class(project: Project, spec: ClassSpec) -> int:
+    known = next((one.id for one in project.store.classes() if one.name == spec.name), None)
+    if known is not None:
+        return known
+    added = replace(spec, id=project.store.next_class_id())
+    project.store.add_class(added)
+    return added.id

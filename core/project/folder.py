@@ -1,0 +1,139 @@
+"""A project folder on disk: made, opened, closed, with places for networks and runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from core.annotations import AnnotationStore
+from core.errors import ProjectError, os_reason
+from core.io.atomic import make_folder, safe_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATABASE = "project.db"
+
+
+class Folder:
+    """An open project.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    store : AnnotationStore
+        Its tomograms, classes and particles.
+    """
+
+    def __init__(self, folder: Path, store: AnnotationStore) -> None:
+        self.folder = folder
+        self.store = store
+
+    @classmethod
+    def create(cls, folder: Path) -> Self:
+        """Make a project in a folder, which may exist and hold other things.
+
+        Parameters
+        ----------
+        folder : Path
+            Where.
+
+        Returns
+        -------
+        Self
+            Open for writing.
+
+        Raises
+        ------
+        PickerError
+            If there is a project already, or the folder cannot be made or written.
+        """
+        if (folder / DATABASE).exists():
+            raise ProjectError(f"{folder} is a project already; open it, or choose another folder.")
+        for place in (folder, folder / "models", folder / "runs"):
+            make_folder(place)
+        return cls(folder, AnnotationStore.create(folder / DATABASE))
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a project; read-only where another program has it open or it cannot be written: see `notice`.
+
+        Parameters
+        ----------
+        folder : Path
+            Its folder, or the database inside.
+
+        Returns
+        -------
+        Self
+            To be closed.
+
+        Raises
+        ------
+        ProjectError
+            If it is missing, not a project, damaged or of a newer version.
+        """
+        place = folder.parent if folder.name == DATABASE and not folder.is_dir() else folder
+        if not place.exists():
+            raise ProjectError(f"There is no folder {place}; check the path or create a project there.")
+        if not (place / DATABASE).is_file():
+            raise ProjectError(f"{place} is not a project: it has no {DATABASE}; choose a project folder or create a project.")
+        return cls(place, AnnotationStore.open(place / DATABASE))
+
+    def close(self) -> None:
+        """Close the project and let other programs write to it."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def notice(self) -> str:
+        """Why the project is read-only; empty where it can be changed."""
+        return self.store.notice
+
+    @property
+    def models(self) -> Path:
+        """The folder of trained networks."""
+        return self.folder / "models"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of runs."""
+        return self.folder / "runs"
+
+    def new_run(self, kind: str) -> Path:
+        """Make a folder for a run.
+
+        Parameters
+        ----------
+        kind : str
+            Such as ``train`` or ``pick``.
+
+        Returns
+        -------
+        Path
+            Named after the time and the kind, and empty.
+
+        Raises
+        ------
+        PickerError
+            If it cannot be made.
+        """
+        make_folder(self.runs)
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-{safe_name(kind)}"
+        number = 1
+        while True:
+            folder = self.runs / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1  # another run of the same second, perhaps of another process
+            except OSError as exc:
+                raise ProjectError(f"Cannot make the folder {folder}: {os_reason(exc)}.") from exc
+            else:
+                return folder

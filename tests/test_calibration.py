@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from core.calibration import IDENTITY, LEAST, calibrated, fit_calibration
+from core.metrics import Ranking
+
+GRID = np.linspace(0, 1, 201)
+
+
+def ranking(scores, hits):
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    hits = np.asarray(hits, bool)[order]
+    return Ranking(np.asarray(scores, float)[order], hits, np.where(hits, 0.0, np.nan), int(hits.sum()))
+
+
+def drawn(n, slope, offset, seed=0):
+    """Draw candidates whose chance of being a hit follows a known curve."""
+    rng = np.random.default_rng(seed)
+    scores = rng.uniform(0.05, 1, n)
+    return ranking(scores, rng.random(n) < expit(slope * logit(np.clip(scores, LEAST, 1 - LEAST)) + offset))
+
+
+def log_likelihood(found, calibration):
+    p = calibrated(found.scores, calibration).astype(float)
+    return float(np.log(np.where(found.hits, p, 1 - p)).sum())
+
+
+@pytest.mark.parametrize("hits", [[], [True] * 6, [False] * 6])
+def test_nothing_to_learn_changes_nothing(hits):
+    assert fit_calibration(ranking(np.linspace(0.1, 0.9, len(hits)), hits)) == IDENTITY
+
+
+def test_the_identity_changes_scores_only_at_the_very_ends():
+    np.testing.assert_allclose(calibrated(GRID, IDENTITY), np.clip(GRID, LEAST, 1 - LEAST), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (3.0, -1.0), (0.4, 2.0), (-2.0, 0.0)])
+@pytest.mark.parametrize("n", [2, 3, 10, 300])
+def test_scores_keep_their_order_and_range_whatever_came(n, slope, offset, seed):
+    curve = fit_calibration(drawn(n, slope, offset, seed))
+    scores = calibrated(GRID, curve)
+    assert curve[0] > 0
+    assert scores.dtype == np.float32
+    assert (np.diff(scores) >= 0).all()
+    assert scores.min() >= 0
+    assert scores.max() <= 1
+
+
+@pytest.mark.parametrize("n", [8, 20, 500])
+@pytest.mark.parametrize(("slope", "offset"), [(2.5, -1.5), (0.5, 1.5)])
+def test_calibrated_scores_are_likelier_than_raw_ones(n, slope, offset):
+    found = drawn(n, slope, offset, seed=n)
+    assert log_likelihood(found, fit_calibration(found)) > log_likelihood(found, IDENTITY)
+
+
+def test_with_many_candidates_the_curve_is_found():
+    assert fit_calibration(drawn(20000, 2.0, -1.0)) == pytest.approx((2.0, -1.0), abs=0.15)
+
+
+def test_scores_mean_a_probability_on_other_candidates():
+    curve = fit_calibration(drawn(3000, 2.0, -1.0, seed=1))
+    others = drawn(20000, 2.0, -1.0, seed=2)
+    scores = calibrated(others.scores, curve)
+    for low in (0.1, 0.3, 0.5, 0.7):
+        part = (scores >= low) & (scores < low + 0.2)
+        assert others.hits[part].mean() == pytest.approx(float(scores[part].mean()), abs=0.04)
+
+
+def test_few_candidates_move_little():
+    slope, offset = fit_calibration(ranking([0.9, 0.1], [True, False]))
+    assert 1 <= slope < 2
+    assert abs(offset) < 1
+
+
+def test_a_single_score_can_be_calibrated():
+    assert float(calibrated(0.5, (1.0, 1.0))) == pytest.approx(expit(1.0))
