@@ -1,0 +1,1 @@
+"""The only place that touches napari's layers and their quirks."""

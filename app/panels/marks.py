@@ -1,0 +1,161 @@
+"""Step 2: the classes, and the particles that were marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QTableView,
+    QToolButton,
+    QWidget,
+)
+from superqt.utils import signals_blocked
+
+from app.panels.listing import ParticleModel
+from app.panels.parts import column, heading, hint, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.particles import ClassSpec, ParticleTable
+    from core.types import BoolArray
+
+KEY, NAME, DIAMETER, COUNT = range(4)
+
+
+class MarkPanel(QWidget):
+    """Lists classes and particles; every edit is a request."""
+
+    class_requested = Signal(int)
+    class_edited = Signal(int, str, str)  # id, "name" | "diameter" | "color", new value
+    class_added = Signal()
+    class_removed = Signal(int)
+    particle_requested = Signal(int)
+    undo_requested = Signal()
+    redo_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = column(self)
+        self.how = hint("Click the centre of each particle, in any of the three views. Drag to correct, right-click to remove.")
+        layout.addWidget(self.how)
+        layout.addWidget(heading("What to mark"))
+        self.classes = QTableWidget(0, 4)
+        self.classes.setHorizontalHeaderLabels(["key", "name", "diameter / Å", "marks"])
+        self._prepare(self.classes)
+        self.classes.setMaximumHeight(150)
+        self.classes.cellChanged.connect(self._on_cell_changed)
+        self.classes.cellClicked.connect(self._on_cell_clicked)
+        self.classes.cellDoubleClicked.connect(self._on_cell_double_clicked)
+        layout.addWidget(self.classes)
+        row = QHBoxLayout()
+        self.add, self.remove = QPushButton("Add class"), QPushButton("Remove class")
+        self.add.clicked.connect(self.class_added)
+        self.remove.clicked.connect(self._on_remove_clicked)
+        for button in (self.add, self.remove):
+            row.addWidget(button)
+        layout.addLayout(row)
+        layout.addWidget(rule())
+        top = QHBoxLayout()
+        self.title = heading("Particles")
+        self.undo, self.redo = QToolButton(), QToolButton()
+        for button, text, tip, signal in (
+            (self.undo, "↶", "Undo (Ctrl+Z)", self.undo_requested),
+            (self.redo, "↷", "Redo (Ctrl+Shift+Z)", self.redo_requested),
+        ):
+            button.setText(text)
+            button.setToolTip(tip)
+            button.clicked.connect(signal)
+        top.addWidget(self.title, stretch=1)
+        top.addWidget(self.undo)
+        top.addWidget(self.redo)
+        layout.addLayout(top)
+        self.model = ParticleModel(self)
+        self.particles = QTableView()
+        self.particles.setModel(self.model)
+        self.particles.setSortingEnabled(True)
+        self.particles.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self._prepare(self.particles)
+        self.particles.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.particles.clicked.connect(self._on_particle_clicked)
+        layout.addWidget(self.particles, stretch=1)
+
+    def _prepare(self, view: QTableView) -> None:
+        view.verticalHeader().hide()
+        view.verticalHeader().setDefaultSectionSize(24)
+        view.setShowGrid(False)
+        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+
+    # ---- setters ----
+
+    def set_classes(self, classes: Sequence[ClassSpec], counts: Mapping[int, int], current: int | None) -> None:
+        """List the classes with how many accepted particles each has here."""
+        with signals_blocked(self.classes):
+            self.classes.setRowCount(len(classes))
+            for row, spec in enumerate(classes):
+                for place, text in enumerate((str(row + 1), spec.name, f"{spec.diameter:g}", str(counts.get(spec.id, 0)))):
+                    item = QTableWidgetItem(text)
+                    item.setData(Qt.ItemDataRole.UserRole, spec.id)
+                    if place not in (NAME, DIAMETER):
+                        item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+                    if place == KEY:
+                        item.setIcon(_swatch(spec.color))
+                        item.setToolTip("Double-click to change the colour")
+                    self.classes.setItem(row, place, item)
+                if spec.id == current:
+                    self.classes.selectRow(row)
+            self.classes.setMaximumHeight(34 + 26 * max(2, min(len(classes), 6)))
+
+    def set_particles(self, table: ParticleTable, rows: BoolArray, names: Mapping[int, str], selected: int | None) -> None:
+        """List particles."""
+        self.model.set_table(table.select(rows), names)
+        self.title.setText(f"Particles ({int(rows.sum())})")
+        row = self.model.row_of(selected)
+        with signals_blocked(self.particles.selectionModel()):
+            if row is None:
+                self.particles.clearSelection()
+            else:
+                self.particles.selectRow(row)
+
+    # ---- callbacks ----
+
+    def _id(self, row: int) -> int:
+        return int(self.classes.item(row, KEY).data(Qt.ItemDataRole.UserRole))
+
+    def _on_cell_changed(self, row: int, place: int) -> None:
+        self.class_edited.emit(self._id(row), "name" if place == NAME else "diameter", self.classes.item(row, place).text())
+
+    def _on_cell_clicked(self, row: int, _place: int) -> None:
+        self.class_requested.emit(self._id(row))
+
+    def _on_cell_double_clicked(self, row: int, place: int) -> None:
+        if place == KEY:
+            color = QColorDialog.getColor(QColor("#ffd400"), self, "Colour of the class")
+            if color.isValid():
+                self.class_edited.emit(self._id(row), "color", color.name())
+
+    def _on_remove_clicked(self) -> None:
+        if self.classes.currentRow() >= 0:
+            self.class_removed.emit(self._id(self.classes.currentRow()))
+
+    def _on_particle_clicked(self, index: object) -> None:
+        self.particle_requested.emit(self.model.id_at(index.row()))
+
+
+def _swatch(color: str) -> QIcon:
+    pixmap = QPixmap(14, 14)
+    pixmap.fill(QColor(color))
+    return QIcon(pixmap)
+
+

@@ -1,0 +1,62 @@
+"""Small pieces that panels are made of."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+
+
+def heading(text: str) -> QLabel:
+    """Return a line that names what follows."""
+    label = QLabel(text)
+    label.setObjectName("heading")
+    return label
+
+
+def hint(text: str = "") -> QLabel:
+    """Return a quiet line that explains."""
+    label = QLabel(text)
+    label.setObjectName("hint")
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
+
+
+def primary(text: str) -> QPushButton:
+    """Return the one button of a step that matters most."""
+    button = QPushButton(text)
+    button.setObjectName("primary")
+    button.setMinimumHeight(34)
+    return button
+
+
+def rule() -> QFrame:
+    """Return a thin line between groups."""
+    line = QFrame()
+    line.setObjectName("rule")
+    line.setFixedHeight(1)
+    return line
+
+
+def column(widget: QWidget, *, margin: int = 0, spacing: int = 6) -> QVBoxLayout:
+    """Give a widget a vertical layout."""
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(margin, margin, margin, margin)
+    layout.setSpacing(spacing)
+    return layout
+
+
+def allow(widget: QWidget, reason_not: str, usual: str = "") -> None:
+    """Enable a control, or disable it and say why in its tooltip.
+
+    Parameters
+    ----------
+    widget : QWidget
+        The control.
+    reason_not : str
+        Why it is disabled; empty to enable it.
+    usual : str
+        Its tooltip when it is enabled.
+    """
+    widget.setEnabled(not reason_not)
+    widget.setToolTip(reason_not or usual)

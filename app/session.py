@@ -1,0 +1,130 @@
+"""What is open and chosen right now; setting a value tells who listens. Knows nothing of Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+
+from core.display import diameters
+from core.particles import ClassSpec, ParticleTable, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.project import Project
+    from core.tomogram import Tomogram
+    from core.types import BoolArray, FloatArray, IntArray
+
+
+class Session:
+    """One open project, one shown tomogram, one class to mark, one selection.
+
+    Only the GUI thread touches it.
+    """
+
+    project_changed = Signal()
+    tomogram_changed = Signal()
+    classes_changed = Signal()
+    class_changed = Signal()
+    table_changed = Signal()
+    selection_changed = Signal()
+    thresholds_changed = Signal()
+    model_changed = Signal()
+
+    def __init__(self) -> None:
+        self.project: Project | None = None
+        self.tomogram: Tomogram | None = None
+        self.classes: dict[int, ClassSpec] = {}
+        self.table = ParticleTable.build("", np.empty((0, 3)))
+        self.thresholds: dict[int, float] = {}
+        self.selected: int | None = None
+        self.model: Path | None = None
+        self.class_id: int | None = None
+
+    def set_project(self, project: Project | None) -> None:
+        """Take another project, with nothing of the former left."""
+        self.project = project
+        self.set_tomogram(None)
+        self.thresholds = {}
+        self.set_classes(() if project is None else project.store.classes())
+        self.project_changed.emit()
+
+    def set_tomogram(self, tomogram: Tomogram | None) -> None:
+        """Show another tomogram."""
+        self.tomogram = tomogram
+        self.selected = None
+        self.tomogram_changed.emit()
+        self.reload()
+
+    def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
+        """Take over the classes of the project."""
+        self.classes = {spec.id: spec for spec in classes}
+        if self.class_id not in self.classes:
+            self.class_id = next(iter(self.classes), None)
+        self.classes_changed.emit()
+        self.class_changed.emit()
+
+    def set_class(self, class_id: int) -> None:
+        """Choose the class that clicks add."""
+        if class_id in self.classes and class_id != self.class_id:
+            self.class_id = class_id
+            self.class_changed.emit()
+
+    def reload(self) -> None:
+        """Read the particles of the tomogram again."""
+        if self.project is None or self.tomogram is None:
+            self.table = ParticleTable.build("", np.empty((0, 3)))
+        else:
+            self.table = self.project.store.table(self.tomogram.id)
+        if self.selected is not None and self.selected not in self.table.ids:
+            self.selected = None
+        self.table_changed.emit()
+
+    def select(self, particle_id: int | None) -> None:
+        """Select one particle, or none."""
+        if particle_id != self.selected:
+            self.selected = particle_id
+            self.selection_changed.emit()
+
+    def set_threshold(self, class_id: int, threshold: float) -> None:
+        """Change the score from which picks of a class count."""
+        if self.thresholds.get(class_id) != threshold:
+            self.thresholds[class_id] = threshold
+            self.thresholds_changed.emit()
+
+    def set_model(self, model: Path | None) -> None:
+        """Choose the network that picks."""
+        self.model = model
+        self.model_changed.emit()
+
+    # ---- derived ----
+
+    @property
+    def writable(self) -> bool:
+        """Whether clicks can be kept."""
+        return self.project is not None and not self.project.store.read_only
+
+    @property
+    def sizes(self) -> FloatArray:
+        """(n,) diameters of the particles in voxels."""
+        return diameters(self.table, self.classes, self.tomogram.voxel_size if self.tomogram else 0.0)
+
+    @property
+    def shown(self) -> BoolArray:
+        """(n,) all but candidates below the threshold of their class."""
+        visible = np.ones(len(self.table), np.bool_)
+        candidate = self.table.statuses == Status.CANDIDATE
+        for number, cut in self.thresholds.items():
+            visible &= ~(candidate & (self.table.class_ids == number) & (self.table.scores < cut))
+        return visible
+
+    def ids(self, status: Status, class_id: int | None = None, *, shown: bool | None = None) -> IntArray:
+        """Return ids of particles of one status, of one class or all, above the threshold, below it, or both."""
+        rows = self.table.statuses == status
+        if class_id is not None:
+            rows &= self.table.class_ids == class_id
+        if shown is not None:
+            rows &= self.shown == shown
+        return self.table.ids[rows]

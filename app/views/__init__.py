@@ -1,0 +1,1 @@
+"""The three orthogonal canvases."""

@@ -1,0 +1,248 @@
+"""Three canvases that show sections through one position, and what is known about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
+
+from app.views.canvas import Canvas
+from core.display import Look, clamped, contrast, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.layers.particles import Rings
+    from core.tomogram import Tomogram
+    from core.types import BoolArray, Positions
+
+
+class Triptych(QWidget):
+    """XY above XZ, with YZ beside it, and the read-out in the corner."""
+
+    clicked = Signal(object, object, object, int)  # position, mouse button, modifiers, axis of the canvas
+    dragged = Signal(object, bool, int)  # position, whether it ended there, axis of the canvas
+    position_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.canvases = tuple(Canvas(axis) for axis in range(3))
+        self.tomogram: Tomogram | None = None
+        self.position: Positions = np.zeros(3)
+        self._look, self._bounds, self._inverted = Look(), (0.0, 1.0), False
+        self._line_width = 0.08
+        self.corner = QLabel()
+        self._arrange()
+        for canvas in self.canvases:
+            canvas.moved.connect(self._on_canvas_moved)
+            canvas.pointed.connect(self._on_canvas_pointed)
+            canvas.clicked.connect(self._on_canvas_clicked)
+            canvas.dragged.connect(self._on_canvas_dragged)
+            canvas.zoomed.connect(self._on_canvas_zoomed)
+
+    def _arrange(self) -> None:
+        self.corner.setObjectName("corner")
+        self.corner.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.corner.setTextFormat(Qt.TextFormat.RichText)
+        self._rows = QSplitter(Qt.Orientation.Vertical)
+        self._top, self._bottom = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Horizontal)
+        xy, xz, yz = self.canvases
+        for row, widgets in ((self._top, (xy, yz)), (self._bottom, (xz, self.corner))):
+            for widget in widgets:
+                row.addWidget(widget)
+            row.setChildrenCollapsible(False)
+            row.setHandleWidth(3)
+            self._rows.addWidget(row)
+        self._rows.setHandleWidth(3)
+        self._top.splitterMoved.connect(self._on_splitter_moved)
+        self._bottom.splitterMoved.connect(self._on_splitter_moved)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._rows)
+        self.set_single(False)
+
+    # ---- what is shown ----
+
+    def open(self, tomogram: Tomogram, position: Positions | None = None) -> None:
+        """Show a tomogram.
+
+        Parameters
+        ----------
+        tomogram : Tomogram
+            Which.
+        position : Positions | None
+            Where to cut; None for the middle.
+        """
+        self.tomogram = tomogram
+        self._bounds = contrast(tomogram, self._look)
+        self._apportion(tomogram.shape)
+        for canvas in self.canvases:
+            canvas.open(tomogram, self._look, self._bounds, self._line_width)
+            canvas.set_look(self._look, self._bounds, self._inverted)
+        self.go_to(np.asarray(tomogram.shape) // 2 if position is None else position)
+        self.canvases[0].fit()
+
+    def _apportion(self, shape: tuple[int, int, int]) -> None:
+        """Give thin tomograms a large XY section."""
+        depth = min(max(shape[0] / max(shape[1:]), 0.25), 0.45)
+        for splitter in (self._rows, self._top, self._bottom):
+            splitter.setSizes([round(1000 * (1 - depth)), round(1000 * depth)])
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.tomogram = None
+        for canvas in self.canvases:
+            canvas.clear()
+
+    def go_to(self, position: Positions) -> None:
+        """Cut through a position.
+
+        Parameters
+        ----------
+        position : Positions
+            (3,) zyx voxels; brought inside where it is outside.
+        """
+        if self.tomogram is None:
+            return
+        self.position = clamped(position, self.tomogram.shape)
+        for canvas in self.canvases:
+            canvas.set_position(self.position)
+        self._tell(self.position)
+        self.position_changed.emit(self.position)
+
+    def step(self, axis: int, by: int) -> None:
+        """Turn pages.
+
+        Parameters
+        ----------
+        axis : int
+            Of the canvas.
+        by : int
+            Sections forwards.
+        """
+        self._on_canvas_moved(axis, self.position[axis] + by)
+
+    def set_look(self, look: Look, *, inverted: bool, bounds: tuple[float, float] | None = None) -> None:
+        """Change slab, filters and contrast.
+
+        Parameters
+        ----------
+        look : Look
+            Slab and filters.
+        inverted : bool
+            Black for white.
+        bounds : tuple[float, float] | None
+            Grey values of black and white; None to find them.
+        """
+        if self.tomogram is not None and (bounds is not None or look != self._look):
+            self._bounds = bounds or contrast(self.tomogram, look)
+        self._look, self._inverted = look, inverted
+        for canvas in self.canvases:
+            canvas.set_look(look, self._bounds, inverted)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Grey values of black and white."""
+        return self._bounds
+
+    def set_y_up(self, up: bool) -> None:
+        """Draw y and z upwards, for display only.
+
+        Parameters
+        ----------
+        up : bool
+            Upwards or downwards.
+        """
+        for canvas in self.canvases:
+            canvas.set_y_up(up)
+
+    def set_single(self, single: bool) -> None:
+        """Show the XY section alone, or all three.
+
+        Parameters
+        ----------
+        single : bool
+            Alone.
+        """
+        self._bottom.setVisible(not single)
+        self.canvases[2].setVisible(not single)
+
+    def set_rings(self, rings: Rings) -> None:
+        """Draw particles in all canvases.
+
+        Parameters
+        ----------
+        rings : Rings
+            All of this tomogram.
+        """
+        for canvas in self.canvases:
+            canvas.set_rings(rings)
+
+    def set_shown(self, shown: BoolArray) -> None:
+        """Change which particles are visible.
+
+        Parameters
+        ----------
+        shown : BoolArray
+            (n,) in the order of the rings.
+        """
+        for canvas in self.canvases:
+            canvas.set_shown(shown)
+
+    def set_line_width(self, width: float) -> None:
+        """Change the line width of all rings.
+
+        Parameters
+        ----------
+        width : float
+            As a part of the diameter.
+        """
+        self._line_width = width
+        for canvas in self.canvases:
+            canvas.set_line_width(width)
+
+    def set_holder(self, holds: Callable[[Positions, int], bool]) -> None:
+        """Tell the canvases what can be dragged.
+
+        Parameters
+        ----------
+        holds : Callable[[Positions, int], bool]
+            Whether something lies at a position of the canvas with an axis.
+        """
+        for canvas in self.canvases:
+            canvas.holds = lambda position, axis=canvas.axis: holds(position, axis)
+
+    def _tell(self, position: Positions) -> None:
+        if self.tomogram is None:
+            return
+        z, y, x = (round(float(p)) for p in position)
+        grey = value_at(self.tomogram, position)
+        rows = "".join(f"<tr><td>{name}</td><td align=right>&nbsp;&nbsp;{value}</td></tr>" for name, value in zip("xyz", (x, y, z), strict=True))
+        self.corner.setText(f"<table>{rows}<tr><td>grey</td><td align=right>&nbsp;&nbsp;{grey:.4g}</td></tr></table>")
+
+    # ---- canvas callbacks ----
+
+    def _on_canvas_moved(self, axis: int, index: float) -> None:
+        position = self.position.copy()
+        position[axis] = index
+        self.go_to(position)
+
+    def _on_canvas_pointed(self, position: Positions) -> None:
+        self._tell(position)
+
+    def _on_canvas_clicked(self, position: Positions, button: int, modifiers: tuple[str, ...]) -> None:
+        self.clicked.emit(position, button, modifiers, self.sender().axis)
+
+    def _on_canvas_dragged(self, position: Positions, ended: bool) -> None:
+        self.dragged.emit(position, ended, self.sender().axis)
+
+    def _on_canvas_zoomed(self, zoom: float) -> None:
+        for canvas in self.canvases:
+            canvas.set_zoom(zoom)
+
+    def _on_splitter_moved(self, place: int, _index: int) -> None:
+        for splitter in (self._top, self._bottom):
+            if splitter is not self.sender():
+                splitter.setSizes(self.sender().sizes())

@@ -1,0 +1,227 @@
+"""Jobs for another process: what they take and return is small and plain, and no network travels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from core.errors import PickerError
+from core.io.volumes import write_mrc
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+    from pathlib import Path
+
+    from core.config import PickConfig, RunConfig
+    from core.examples import Example
+    from core.messages import Message
+    from core.particles import ClassSpec, ParticleTable, PickResult
+    from core.tomogram import Tomogram
+    from core.types import Angstrom, Shape
+
+SAMPLE_CLASS = "ribosome"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A network that was trained.
+
+    Attributes
+    ----------
+    model : Path
+        Where it was saved.
+    f1 : float
+        Picking F1 on the held-back clicks.
+    thresholds : dict[int, float]
+        Best score threshold of each class id.
+    """
+
+    model: Path
+    f1: float
+    thresholds: dict[int, float]
+
+
+def train_model(
+    examples: Sequence[Example],
+    classes: Sequence[ClassSpec],
+    config: RunConfig,
+    run: Path,
+    model: Path,
+    *,
+    start: Path | None = None,
+    cache: Path | None = None,
+) -> Generator[Message, None, Trained]:
+    """Train a network and save it.
+
+    Parameters
+    ----------
+    examples : Sequence[Example]
+        Tomograms with their particles.
+    classes : Sequence[ClassSpec]
+        What to find.
+    config : RunConfig
+        All settings.
+    run : Path
+        Folder of this run.
+    model : Path
+        File for the best network.
+    start : Path | None
+        Begin with this network instead of a fresh one.
+    cache : Path | None
+        Folder for filtered volumes.
+
+    Yields
+    ------
+    Message
+        As `core.training.train`.
+
+    Returns
+    -------
+    Trained
+        Where it is and how good it is.
+    """
+    from core.checkpoint import load_checkpoint, save_checkpoint
+    from core.training import train
+
+    begin = None if start is None else load_checkpoint(start)
+    best = yield from train(examples, classes, config, run, start=begin, cache=cache)
+    save_checkpoint(best, model)
+    return Trained(model=model, f1=best.metrics["f1"], thresholds=best.thresholds)
+
+
+def salvaged(run: Path, model: Path) -> Generator[Message, None, Trained | None]:
+    """Save the best network of a run that was stopped.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    model : Path
+        File for the network.
+
+    Yields
+    ------
+    Message
+        Nothing.
+
+    Returns
+    -------
+    Trained | None
+        None where the run had not come far enough.
+    """
+    from core.checkpoint import load_checkpoint, save_checkpoint
+
+    yield from ()
+    if not (run / "best.pt").exists():
+        return None
+    best = load_checkpoint(run / "best.pt")
+    save_checkpoint(best, model)
+    return Trained(model=model, f1=best.metrics["f1"], thresholds=best.thresholds)
+
+
+def pick_with(
+    tomogram: Tomogram, model: Path, config: PickConfig, *, cache: Path | None = None
+) -> Generator[Message, None, PickResult]:
+    """Pick with a network from a file.
+
+    Parameters
+    ----------
+    tomogram : Tomogram
+        Where to look.
+    model : Path
+        A saved network.
+    config : PickConfig
+        How to scan.
+    cache : Path | None
+        Folder for filtered volumes.
+
+    Yields
+    ------
+    Message
+        As `core.picking.pick`.
+
+    Returns
+    -------
+    PickResult
+        All candidates.
+    """
+    from core.checkpoint import load_checkpoint
+    from core.picking import pick
+
+    return (yield from pick(tomogram, load_checkpoint(model), config, cache=cache))
+
+
+def make_sample(path: Path, shape: Shape = (64, 192, 192), seed: int = 1) -> Generator[Message, None, Path]:
+    """Simulate a small tomogram to try everything on.
+
+    Parameters
+    ----------
+    path : Path
+        The MRC file to make.
+    shape : Shape
+        (z, y, x) voxels.
+    seed : int
+        Seed of everything random.
+
+    Yields
+    ------
+    Message
+        Progress.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be written.
+    """
+    from core.simulate import PhantomConfig, simulate
+
+    room = shape[0] * shape[1] * shape[2] / (64 * 192 * 192)
+    counts = {SAMPLE_CLASS: max(8, round(40 * room)), "globule": round(15 * room)}
+    phantom = yield from simulate(PhantomConfig(shape=shape, seed=seed, counts=counts, vesicles=1 if room >= 1 else 0, snr=0.1))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise PickerError(f"Cannot make the folder {path.parent} for the sample: {exc.strerror}.") from exc
+    write_mrc(path, phantom.tomogram.data, phantom.tomogram.voxel_size)
+    return path
+
+
+def unjudged(
+    found: ParticleTable, known: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom, nearness: float = 0.5
+) -> ParticleTable:
+    """Leave out the candidates that somebody has accepted, rejected or clicked already.
+
+    Parameters
+    ----------
+    found : ParticleTable
+        Candidates.
+    known : ParticleTable
+        Particles of the same tomogram that were decided on.
+    classes : Mapping[int, ClassSpec]
+        The classes by id.
+    voxel_size : Angstrom
+        Å per voxel.
+    nearness : float
+        Two are the same from this near, in particle diameters.
+
+    Returns
+    -------
+    ParticleTable
+        The rest, in the same order.
+    """
+    keep = np.ones(len(found), np.bool_)
+    for number in np.unique(known.class_ids).tolist():
+        mine, rows = known.positions[known.class_ids == number], np.flatnonzero(found.class_ids == number)
+        if number not in classes or not len(rows):
+            continue
+        away, _ = cKDTree(mine).query(found.positions[rows])
+        keep[rows] = away > nearness * classes[number].diameter / (voxel_size or 1.0)
+    return found.select(keep)
