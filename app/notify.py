@@ -42,7 +42,9 @@ def sentence(exc: BaseException) -> str:
         return f"Cannot use {exc.filename or 'a file'}: {os_reason(exc)}."
     if isinstance(exc, MemoryError):
         return "There is not enough memory for this: close other programs or take a smaller tomogram."
-    return "Something went wrong inside the program. Your clicks are safe. You can go on; please send the diagnostics to the authors."
+    return (
+        "Something went wrong inside the program. Your clicks are safe. You can go on; please send the diagnostics to the authors."
+    )
 
 
 def diagnostics(exc: BaseException | None = None) -> str:

@@ -11,10 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QL
 
 from core.configfile import config_from_dict
 
-UNITS = {
-    "minutes": " min", "low_pass": " Å", "high_pass": " Å", "rotation": "°", "patch": " voxels", "tile": " voxels", "overlap": " voxels",
-    "edge": " voxels", "shell": " diameters", "min_distance": " diameters",
-}  # fmt: skip
+UNITS = {"minutes": " min", "low_pass": " Å", "high_pass": " Å", "rotation": "°"}
+UNITS |= dict.fromkeys(("patch", "tile", "overlap", "edge"), " voxels") | dict.fromkeys(("shell", "min_distance"), " diameters")
 
 
 def meanings(kind: type[Any]) -> dict[str, str]:

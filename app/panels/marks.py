@@ -12,9 +12,9 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QPushButton,
+    QTableView,
     QTableWidget,
     QTableWidgetItem,
-    QTableView,
     QToolButton,
     QWidget,
 )
@@ -157,5 +157,3 @@ def _swatch(color: str) -> QIcon:
     pixmap = QPixmap(14, 14)
     pixmap.fill(QColor(color))
     return QIcon(pixmap)
-
-

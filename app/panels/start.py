@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -12,6 +11,7 @@ from app.panels.parts import heading, hint, primary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 class StartPage(QWidget):
@@ -33,7 +33,9 @@ class StartPage(QWidget):
         title.setObjectName("title")
         inside.addStretch(2)
         inside.addWidget(title)
-        inside.addWidget(hint("Mark a few particles, train a network on them, let it pick the rest, look through the picks, export them."))
+        inside.addWidget(
+            hint("Mark a few particles, train a network on them, let it pick the rest, look through the picks, export them.")
+        )
         self.tomogram = primary("Open tomogram…")
         self.project, self.sample = QPushButton("Open project…"), QPushButton("Open sample")
         self.sample.setToolTip("A small simulated tomogram with ribosomes, to try everything on")

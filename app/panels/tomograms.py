@@ -120,9 +120,9 @@ class TomogramPanel(QWidget):
         with signals_blocked(self.voxel_size):
             self.voxel_size.setValue(tomogram.voxel_size)
         z, y, x = tomogram.shape
-        size = f"{x} × {y} × {z} voxels (x y z)"
+        size = f"{x} by {y} by {z} voxels (x y z)"
         if tomogram.voxel_size:
-            size += f", {' × '.join(f'{n * tomogram.voxel_size / 10:.0f}' for n in (x, y, z))} nm"
+            size += f", {' by '.join(f'{n * tomogram.voxel_size / 10:.0f}' for n in (x, y, z))} nm"
         self.facts.setText("\n".join([size, *tomogram.notices]))
         self.set_bounds(bounds)
 

@@ -191,17 +191,17 @@ class Triptych(QWidget):
         for canvas in self.canvases:
             canvas.set_shown(shown)
 
-    def set_line_width(self, width: float) -> None:
-        """Change the line width of all rings.
+    def change_line_width(self, factor: float) -> None:
+        """Draw all rings thicker or thinner.
 
         Parameters
         ----------
-        width : float
-            As a part of the diameter.
+        factor : float
+            Above 1 for thicker.
         """
-        self._line_width = width
+        self._line_width = min(max(self._line_width * factor, 0.02), 0.5)
         for canvas in self.canvases:
-            canvas.set_line_width(width)
+            canvas.set_line_width(self._line_width)
 
     def set_holder(self, holds: Callable[[Positions, int], bool]) -> None:
         """Tell the canvases what can be dragged.
@@ -219,7 +219,10 @@ class Triptych(QWidget):
             return
         z, y, x = (round(float(p)) for p in position)
         grey = value_at(self.tomogram, position)
-        rows = "".join(f"<tr><td>{name}</td><td align=right>&nbsp;&nbsp;{value}</td></tr>" for name, value in zip("xyz", (x, y, z), strict=True))
+        rows = "".join(
+            f"<tr><td>{name}</td><td align=right>&nbsp;&nbsp;{value}</td></tr>"
+            for name, value in zip("xyz", (x, y, z), strict=True)
+        )
         self.corner.setText(f"<table>{rows}<tr><td>grey</td><td align=right>&nbsp;&nbsp;{grey:.4g}</td></tr></table>")
 
     # ---- canvas callbacks ----

@@ -1,0 +1,1 @@
+"""They connect panels, session, jobs and canvases, and build no widgets."""

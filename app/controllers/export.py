@@ -1,0 +1,123 @@
+"""Exporting: what would be written, writing it, and the command that does the same."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication
+
+from app import notify
+from app.panels.export import SHOWN
+from core.delivery import chosen, deliver
+from core.errors import PickerError
+
+if TYPE_CHECKING:
+    from app.panels.export import ExportPanel
+    from app.session import Session
+
+PIXELS = ("relion5",)  # formats that count in pixels of the tilt series
+
+
+class ExportController(QObject):
+    """Keeps the preview up to date and writes the files."""
+
+    def __init__(self, session: Session, panel: ExportPanel) -> None:
+        super().__init__()
+        self._session, self._panel = session, panel
+        panel.export_requested.connect(self.export)
+        panel.edited.connect(self._show)
+        panel.copy_requested.connect(self._on_panel_copy)
+        panel.kind.currentIndexChanged.connect(self._on_panel_format)
+        for signal in (session.table_changed, session.thresholds_changed):
+            signal.connect(self._show)
+        session.classes_changed.connect(self._on_session_classes)
+        session.tomogram_changed.connect(self._on_session_tomogram)
+
+    @property
+    def path(self) -> Path:
+        """The file as it stands in the panel."""
+        return Path(self._panel.path.text()).expanduser()
+
+    def _names(self) -> list[str]:
+        project, tomogram = self._session.project, self._session.tomogram
+        if project is None or tomogram is None:
+            return []
+        return [tomogram.id] if self._panel.scope.currentIndex() == 0 else [r.id for r in project.store.tomograms()]
+
+    def _thresholds(self) -> dict[int, float] | None:
+        return dict(self._session.thresholds) if self._panel.which.currentText() == SHOWN else None
+
+    def _count(self) -> int:
+        project = self._session.project
+        if project is None:
+            return 0
+        return sum(len(chosen(project.store.table(n), self._panel.class_id, self._thresholds())) for n in self._names())
+
+    def export(self) -> None:
+        """Write, read back and say what came of it."""
+        project = self._session.project
+        if project is None:
+            return
+        pixel_size = self._panel.pixel_size.value() if self._panel.format in PIXELS else None
+        try:
+            done = deliver(
+                project,
+                self.path,
+                self._panel.format,
+                tomogram_ids=self._names(),
+                class_id=self._panel.class_id,
+                thresholds=self._thresholds(),
+                pixel_size=pixel_size,
+            )
+        except (PickerError, OSError) as exc:
+            self._panel.result.setText("")
+            notify.show(exc)
+            return
+        self._panel.result.setText(f"✓ {done.count} particles written to {done.files[0].name}, read back and checked.")
+        self._panel.result.setToolTip("\n".join([*map(str, done.files), *done.notices]))
+
+    def _show(self) -> None:
+        names, count = self._names(), self._count()
+        if not names:
+            reason = "Open a tomogram first."
+        elif not count:
+            reason = "There is nothing to export yet: mark particles, or pick and accept some."
+        else:
+            reason = "" if self._panel.path.text().strip() else "Say which file to write."
+        self._panel.set_state(reason, f"{count} particles of {', '.join(names)}.", self._command(), self._panel.format in PIXELS)
+
+    def _command(self) -> str:
+        project = self._session.project
+        if project is None:
+            return ""
+        words = ["deepetpicker", "export", str(project.folder), "--out", str(self.path), "--format", self._panel.format]
+        words += [word for name in self._names() for word in ("--tomogram", name)]
+        if self._panel.class_id is not None:
+            words += ["--class", self._session.classes[self._panel.class_id].name]
+        if self._panel.format in PIXELS:
+            words += ["--pixel-size", f"{self._panel.pixel_size.value():g}"]
+        return shlex.join(words)
+
+    # ---- callbacks ----
+
+    def _on_session_classes(self) -> None:
+        self._panel.set_classes(tuple(self._session.classes.values()))
+        self._show()
+
+    def _on_session_tomogram(self) -> None:
+        project, tomogram = self._session.project, self._session.tomogram
+        self._panel.result.setText("")
+        if project is not None and tomogram is not None:
+            self._panel.path.setText(str(project.folder / f"{tomogram.id}{self._panel.suffix}"))
+            self._panel.pixel_size.setValue(tomogram.voxel_size or 1.0)
+        self._show()
+
+    def _on_panel_format(self, _index: int) -> None:
+        if self._panel.path.text():
+            self._panel.path.setText(str(self.path.with_suffix(self._panel.suffix)))
+
+    def _on_panel_copy(self) -> None:
+        QApplication.clipboard().setText(self._panel.command.text())

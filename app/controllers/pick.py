@@ -1,0 +1,257 @@
+"""Picking and curating: candidates while tiles finish, thresholds as views, accept and reject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from app import notify
+from app.layers.particles import Rings, colors_of, symbols_of
+from core.display import diameters
+from core.errors import PickerError
+from core.messages import Notice, PicksFound
+from core.particles import ParticleTable, Source, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.jobs import Runner
+    from app.panels.pick import PickPanel
+    from app.session import Session
+    from app.views.triptych import Triptych
+    from core.particles import PickResult
+
+DEFAULT_THRESHOLD = 0.5
+
+
+class PickController(QObject):
+    """From Pick to a decision about every candidate."""
+
+    said = Signal(str)
+    picked = Signal()
+    fly_requested = Signal(int)
+
+    def __init__(self, session: Session, runner: Runner, panel: PickPanel, views: Triptych) -> None:
+        super().__init__()
+        self._session, self._runner, self._panel, self._views = session, runner, panel, views
+        self._found: list[PicksFound] = []
+        panel.pick_requested.connect(self.pick)
+        panel.model_requested.connect(self._on_panel_model)
+        panel.class_requested.connect(self._on_panel_class)
+        panel.threshold_requested.connect(session.set_threshold)
+        panel.accept_all_requested.connect(self.accept_all)
+        panel.reject_rest_requested.connect(self.remove_rest)
+        panel.accept_requested.connect(self.accept)
+        panel.reject_requested.connect(self.reject)
+        panel.walk_requested.connect(self.walk)
+        for signal in (session.table_changed, session.thresholds_changed, session.selection_changed):
+            signal.connect(self._show)
+        session.classes_changed.connect(self._on_session_classes)
+        session.model_changed.connect(self._on_session_model)
+        runner.busy_changed.connect(self._on_runner_busy)
+
+    # ---- the job ----
+
+    def reason_not(self) -> str:
+        """Say why picking cannot start; empty if it can."""
+        if self._session.tomogram is None:
+            return "Open a tomogram first."
+        if not self._session.writable:
+            return "This project is open to look at only."
+        if self._session.model is None:
+            return "Train a network first (step 3)."
+        return "Something else is running; wait for it or cancel it." if self._runner.busy else ""
+
+    def pick(self) -> None:
+        """Pick the tomogram that is shown."""
+        project, tomogram, model = self._session.project, self._session.tomogram, self._session.model
+        if project is None or tomogram is None or model is None or self.reason_not():
+            return
+        from core.errands import pick_with
+        from core.host import hosted
+
+        try:
+            config = self._panel.form.config()
+        except PickerError as exc:
+            notify.show(exc)
+            return
+        self._found = []
+        self._runner.start(
+            "Picking",
+            hosted(pick_with, tomogram, model, config, cache=project.folder / "cache"),
+            message=self._on_message,
+            succeeded=self._on_succeeded,
+            failed=self._on_failed,
+            cancelled=self._on_cancelled,
+        )
+
+    def _on_message(self, message: Any) -> None:
+        if isinstance(message, Notice):
+            self.said.emit(message.text)
+        elif isinstance(message, PicksFound) and len(message.positions) and message.tomogram_id == self._session.table.tomogram_id:
+            self._found.append(message)
+            self._preview()
+
+    def _preview(self) -> None:
+        """Draw what was found so far beside what is known."""
+        session, table = self._session, self._session.table
+        found = ParticleTable.build(
+            table.tomogram_id,
+            np.concatenate([one.positions for one in self._found]),
+            np.concatenate([one.class_ids for one in self._found]),
+            scores=np.concatenate([one.scores for one in self._found]),
+            status=Status.CANDIDATE,
+        )
+        least = np.array([session.thresholds.get(int(n), DEFAULT_THRESHOLD) for n in found.class_ids])
+        found = found.select(found.scores >= least)
+        voxel_size = session.tomogram.voxel_size if session.tomogram else 0.0
+        class_ids = np.concatenate([table.class_ids, found.class_ids])
+        statuses = np.concatenate([table.statuses, found.statuses])
+        old = table.statuses != Status.CANDIDATE  # of an earlier run, about to be replaced
+        self._views.set_rings(
+            Rings(
+                positions=np.concatenate([table.positions, found.positions]),
+                sizes=np.concatenate([session.sizes, diameters(found, session.classes, voxel_size)]),
+                colors=colors_of(
+                    class_ids, statuses, {n: s.color for n, s in session.classes.items()}, np.zeros(len(class_ids), bool)
+                ),
+                symbols=symbols_of(statuses),
+                shown=np.concatenate([old, np.ones(len(found), bool)]),
+            )
+        )
+
+    def _on_succeeded(self, result: PickResult) -> None:
+        self._found = []
+        project, tomogram = self._session.project, self._session.tomogram
+        if project is None:
+            return
+        from core.errands import unjudged
+        from core.gathering import keep_picks
+
+        known = project.store.table(result.table.tomogram_id)
+        known = known.select(known.statuses != Status.CANDIDATE)
+        names = {spec.name: spec.id for spec in self._session.classes.values()}
+        fresh = unjudged(result.table, known, {spec.id: spec for spec in result.classes}, result.voxel_size)
+        for spec in result.classes:
+            number = names.get(spec.name, spec.id)
+            if number not in self._session.thresholds:
+                self._session.set_threshold(number, result.thresholds.get(spec.id, DEFAULT_THRESHOLD))
+        picks = ParticleTable.build(
+            fresh.tomogram_id, fresh.positions, fresh.class_ids, scores=fresh.scores, source=Source.PICKED, status=Status.CANDIDATE
+        )
+        try:
+            keep_picks(project, picks, result.classes)
+        except PickerError as exc:
+            notify.show(exc)
+            return
+        if tomogram is not None and tomogram.id == result.table.tomogram_id:
+            self._session.reload()
+        self.said.emit(f"{len(picks)} candidates found; move the threshold until what is shown is right.")
+        self.picked.emit()
+
+    def _on_failed(self, exc: Exception) -> None:
+        self._on_cancelled()
+        notify.show(exc)
+
+    def _on_cancelled(self) -> None:
+        self._found = []
+        self._session.reload()
+
+    # ---- curating ----
+
+    def _try(self, what: str, ids: Any, status: Status | None) -> None:
+        project = self._session.project
+        if project is None or not len(ids):
+            return
+        try:
+            if status is None:
+                project.store.remove(ids)
+            else:
+                project.store.set_status(ids, status)
+        except PickerError as exc:
+            notify.show(exc)
+        else:
+            self.said.emit(f"{what} {len(ids)} picks; Ctrl+Z takes it back.")
+
+    def accept_all(self, class_id: int) -> None:
+        """Accept every candidate that is shown."""
+        self._try("Accepted", self._session.ids(Status.CANDIDATE, class_id, shown=True), Status.ACCEPTED)
+
+    def remove_rest(self, class_id: int) -> None:
+        """Remove every candidate below the threshold."""
+        self._try("Removed", self._session.ids(Status.CANDIDATE, class_id, shown=False), None)
+
+    def accept(self) -> None:
+        """Accept the selected pick and go to the next."""
+        self._judge(Status.ACCEPTED)
+
+    def reject(self) -> None:
+        """Reject the selected pick and go to the next."""
+        self._judge(Status.REJECTED)
+
+    def _judge(self, status: Status) -> None:
+        session, chosen = self._session, self._session.selected
+        if session.project is None or chosen is None or chosen not in self._order():
+            return
+        following = self._neighbour(1)
+        try:
+            session.project.store.set_status([chosen], status)
+        except PickerError as exc:
+            notify.show(exc)
+            return
+        if following not in (None, chosen):
+            self.fly_requested.emit(following)
+
+    def walk(self, by: int) -> None:
+        """Select the next candidate, or the one before, by falling score."""
+        following = self._neighbour(by)
+        if following is not None:
+            self.fly_requested.emit(following)
+
+    def _order(self) -> list[int]:
+        table = self._session.table
+        rows = np.flatnonzero((table.statuses == Status.CANDIDATE) & self._session.shown)
+        return [int(i) for i in table.ids[rows[np.argsort(-table.scores[rows], kind="stable")]]]
+
+    def _neighbour(self, by: int) -> int | None:
+        order = self._order()
+        if not order:
+            return None
+        if self._session.selected not in order:
+            return order[0]
+        return order[(order.index(self._session.selected) + by) % len(order)]
+
+    # ---- callbacks ----
+
+    def _show(self) -> None:
+        session, number = self._session, self._panel.class_id
+        table, mine = session.table, session.table.class_ids == self._panel.class_id
+        candidate = mine & (table.statuses == Status.CANDIDATE)
+        threshold = session.thresholds.get(number, DEFAULT_THRESHOLD)
+        judged = tuple(int((mine & (table.statuses == status)).sum()) for status in (Status.ACCEPTED, Status.REJECTED))
+        self._panel.set_scores(table.scores[candidate], threshold, int((candidate & session.shown).sum()), (judged[0], judged[1]))
+        self._panel.set_selected(session.selected is not None and session.selected in table.ids[candidate])
+        self._panel.set_ready(self.reason_not())
+
+    def _on_session_classes(self) -> None:
+        self._panel.set_classes(tuple(self._session.classes.values()))
+        self._show()
+
+    def _on_session_model(self) -> None:
+        project = self._session.project
+        models: list[Path] = [] if project is None else sorted(project.models.glob("*.pt"), reverse=True)
+        self._panel.set_models(models, self._session.model)
+        self._show()
+
+    def _on_panel_model(self, name: str) -> None:
+        from pathlib import Path
+
+        self._session.set_model(Path(name) if name else None)
+
+    def _on_panel_class(self, _class_id: int) -> None:
+        self._show()
+
+    def _on_runner_busy(self, _busy: bool, _name: str) -> None:
+        self._panel.set_ready(self.reason_not())

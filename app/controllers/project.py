@@ -1,0 +1,219 @@
+"""Opening: projects, tomograms, the sample; recent projects; how sections look."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QSettings, Signal
+
+from app import notify
+from core.errors import PickerError
+from core.particles import ClassSpec
+from core.project import Project
+from core.project.folder import DATABASE
+
+if TYPE_CHECKING:
+    from app.jobs import Runner
+    from app.panels.start import StartPage
+    from app.panels.tomograms import TomogramPanel
+    from app.session import Session
+    from app.views.triptych import Triptych
+    from core.annotations import Change
+
+RECENT, MOST_RECENT = "recent projects", 8
+SUFFIX = "-picks"  # of the project folder that is made beside a tomogram
+FIRST_CLASS = ClassSpec(id=1, name="particle", diameter=200.0)
+SAMPLE_CLASS = ClassSpec(id=1, name="ribosome", diameter=250.0)
+
+
+def home_folder() -> Path:
+    """Return where projects go that cannot lie beside their tomogram."""
+    return Path(os.environ.get("DEEPETPICKER_HOME", Path.home() / "DeepETPicker"))
+
+
+class ProjectController(QObject):
+    """Keeps session and views in step with the project that is open."""
+
+    opened = Signal()
+    said = Signal(str)
+
+    def __init__(
+        self, session: Session, runner: Runner, start: StartPage, panel: TomogramPanel, views: Triptych, settings: QSettings
+    ) -> None:
+        super().__init__()
+        self._session, self._runner, self._start, self._panel, self._views = session, runner, start, panel, views
+        self._settings = settings
+        panel.show_requested.connect(self.show_tomogram)
+        panel.voxel_size_requested.connect(self._on_panel_voxel_size)
+        panel.look_requested.connect(self._on_panel_look)
+        start.recent_requested.connect(self.open_path)
+        start.sample_requested.connect(self.open_sample)
+        start.set_recent(self.recent())
+
+    # ---- opening ----
+
+    def open_path(self, path: str | Path) -> None:
+        """Open a project folder, its database, or a tomogram; say so if it cannot be done."""
+        place = Path(path).expanduser()
+        try:
+            if place.name == DATABASE or (place.is_dir() and (place / DATABASE).exists()):
+                self._take(Project.open(place))
+            elif place.is_dir():
+                raise PickerError(f"{place} holds no project; choose a project folder, or a tomogram inside it.")
+            else:
+                self.open_tomogram(place)
+        except (PickerError, OSError) as exc:
+            notify.show(exc)
+
+    def open_tomogram(self, path: Path, first: ClassSpec = FIRST_CLASS) -> None:
+        """Add a tomogram to the open project, or to one of its own beside it."""
+        if not self._session.writable:
+            self._take(_project_for(path, first), path)
+        project = self._session.project
+        if project is None:
+            return
+        known = next((r.id for r in project.store.tomograms() if r.path == Path(os.path.abspath(path))), None)
+        self.show_tomogram(known or project.add_tomogram(path, id=_free_name(project, path.stem)).id)
+
+    def open_sample(self) -> None:
+        """Open the built-in sample; the first time, it is simulated."""
+        folder = home_folder() / "sample"
+        if (folder / DATABASE).exists():
+            self.open_path(folder)
+            return
+        if self._runner.busy:
+            return
+        from core.errands import make_sample
+        from core.host import hosted
+
+        self._runner.start(
+            "Making the sample",
+            hosted(make_sample, folder / "sample.mrc"),
+            succeeded=self._on_sample_made,
+            failed=self._on_failed,
+        )
+
+    def _on_sample_made(self, path: Path) -> None:
+        self.close()
+        try:
+            project = Project.create(path.parent)
+            project.store.add_class(SAMPLE_CLASS)
+            self._take(project)
+            self.open_tomogram(path)
+        except PickerError as exc:
+            notify.show(exc)
+
+    def _on_failed(self, exc: Exception) -> None:
+        notify.show(exc)
+
+    def _take(self, project: Project, path: Path | None = None) -> None:
+        self.close()
+        self._session.set_project(project)
+        project.store.changed.connect(self._on_store_changed)
+        self._remember(project.folder)
+        self._list_models()
+        records = project.store.tomograms()
+        if project.notice:
+            self.said.emit(project.notice)
+        if records and path is None:
+            self.show_tomogram(records[0].id)
+        self.opened.emit()
+
+    def show_tomogram(self, name: str) -> None:
+        """Show one of the project's tomograms."""
+        project = self._session.project
+        if project is None:
+            return
+        try:
+            tomogram = project.tomogram(name)
+        except PickerError as exc:
+            notify.show(exc)
+            return
+        self._views.open(tomogram)
+        self._session.set_tomogram(tomogram)
+        self._panel.set_tomograms([r.id for r in project.store.tomograms()], name)
+        self._panel.set_tomogram(tomogram, self._views.bounds)
+        for notice in tomogram.notices:
+            self.said.emit(notice)
+
+    def close(self) -> None:
+        """Let go of the project."""
+        project = self._session.project
+        if project is not None:
+            project.store.changed.disconnect(self._on_store_changed)
+            self._views.clear()
+            self._session.set_model(None)
+            self._session.set_project(None)
+            project.close()
+
+    def _list_models(self) -> None:
+        project = self._session.project
+        if project is not None:
+            models = sorted(project.models.glob("*.pt"), key=lambda path: path.stat().st_mtime)
+            self._session.set_model(models[-1] if models else None)
+
+    # ---- recent projects ----
+
+    def recent(self) -> list[Path]:
+        """Return the projects that were open last and still exist."""
+        stored: Any = self._settings.value(RECENT) or []
+        names = [stored] if isinstance(stored, str) else list(stored)
+        return [Path(name) for name in names if (Path(name) / DATABASE).exists()]
+
+    def _remember(self, folder: Path) -> None:
+        folder = folder.absolute()
+        folders = [folder, *(other for other in self.recent() if other != folder)][:MOST_RECENT]
+        self._settings.setValue(RECENT, [str(one) for one in folders])
+        self._start.set_recent(folders)
+
+    # ---- callbacks ----
+
+    def _on_store_changed(self, change: Change) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        if change.kind in ("classes", "several"):
+            self._session.set_classes(project.store.classes())
+        if self._session.tomogram is not None and change.kind in ("tomograms", "several"):
+            self._panel.set_tomograms([r.id for r in project.store.tomograms()], self._session.tomogram.id)
+
+    def _on_panel_voxel_size(self, value: float) -> None:
+        project, tomogram = self._session.project, self._session.tomogram
+        if project is None or tomogram is None or value == tomogram.voxel_size:
+            return
+        try:
+            project.store.update_tomogram(replace(project.store.tomogram(tomogram.id), voxel_size=value))
+        except PickerError as exc:
+            notify.show(exc)
+        self.show_tomogram(tomogram.id)
+
+    def _on_panel_look(self, look: Any, inverted: bool, bounds: tuple[float, float] | None) -> None:
+        self._views.set_look(look, inverted=inverted, bounds=bounds)
+        if bounds is None:
+            self._panel.set_bounds(self._views.bounds)
+
+
+def _project_for(tomogram: Path, first: ClassSpec) -> Project:
+    """Open the project beside a tomogram, or make it: clicks need a place on disk from the first one on."""
+    from core.io.volumes import open_tomogram
+
+    open_tomogram(tomogram)  # refuses what is no tomogram before a folder is made for it
+    beside = tomogram.absolute().with_name(tomogram.stem + SUFFIX)
+    for folder in (beside, home_folder() / beside.name):
+        if (folder / DATABASE).exists():
+            return Project.open(folder)
+    place = beside if os.access(beside.parent, os.W_OK) else home_folder() / beside.name
+    project = Project.create(place)
+    project.store.add_class(first)
+    return project
+
+
+def _free_name(project: Project, stem: str) -> str:
+    taken = {record.id for record in project.store.tomograms()}
+    name, number = stem, 2
+    while name in taken:
+        name, number = f"{stem}_{number}", number + 1
+    return name

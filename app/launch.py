@@ -1,0 +1,183 @@
+"""Starting the program: hooks first, then a check of the display, then window and controllers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("QT_API", "pyqt5")
+os.environ.setdefault("NAPARI_ASYNC", "0")
+
+if TYPE_CHECKING:
+    from qtpy.QtCore import QSettings
+
+    from app.jobs import Runner
+    from app.session import Session
+    from app.window import MainWindow
+
+NO_DISPLAY = """\
+There is no screen to show a window on. On a remote machine, use VNC or a similar remote desktop; \
+everything also works without a window: deepetpicker --help
+"""
+NO_GL = """\
+This screen offers no OpenGL, which the window needs (found: {reason}). Over ssh -X, use VNC or a similar remote desktop instead; \
+everything also works without a window: deepetpicker --help
+"""
+
+
+class Application:
+    """The window with all that drives it; keeps them alive."""
+
+    def __init__(self, settings: QSettings | None = None) -> None:
+        from qtpy.QtCore import QSettings
+
+        from app import style
+        from app.controllers.annotate import AnnotateController
+        from app.controllers.export import ExportController
+        from app.controllers.pick import PickController
+        from app.controllers.project import ProjectController
+        from app.controllers.train import TrainController
+        from app.jobs import Runner
+        from app.session import Session
+        from app.window import MainWindow
+        from core.io.particles.registry import FORMATS
+
+        self.settings = settings or QSettings("DeepETPicker", "DeepETPicker")
+        self.session: Session = Session()
+        self.runner: Runner = Runner()
+        self.window: MainWindow = MainWindow([(known.name, known.title, known.suffixes[0]) for known in FORMATS])
+        style.apply(str(self.settings.value("theme") or "dark"))
+        self.window.setWindowIcon(style.icon())
+        window, session, runner = self.window, self.session, self.runner
+        self.project = ProjectController(session, runner, window.start, window.tomograms, window.views, self.settings)
+        self.annotate = AnnotateController(session, window.marks, window.views)
+        self.train = TrainController(session, runner, window.train)
+        self.pick = PickController(session, runner, window.pick, window.views)
+        self.export = ExportController(session, window.export)
+        self._connect()
+
+    def _connect(self) -> None:
+        from app.window import MARK, PICK
+
+        window, runner = self.window, self.runner
+        runner.busy_changed.connect(window.jobs.set_busy)
+        runner.busy_changed.connect(self._on_runner_busy)
+        runner.message.connect(window.jobs.on_message)
+        window.jobs.cancel_requested.connect(runner.cancel)
+        window.path_requested.connect(self.project.open_path)
+        window.busy_with = lambda: runner.name
+        window.closing.connect(self.close)
+        window.step_changed.connect(self._on_step)
+        self.project.opened.connect(lambda: window.go_to_step(MARK))
+        self.train.trained.connect(lambda: window.go_to_step(PICK))
+        self.pick.fly_requested.connect(self.annotate.fly_to)
+        for controller in (self.project, self.annotate, self.train, self.pick):
+            controller.said.connect(window.jobs.say)
+        self._connect_actions()
+
+    def _connect_actions(self) -> None:
+        window, views = self.window, self.window.views
+        for action, slot in (
+            (window.undo, self.annotate.undo),
+            (window.redo, self.annotate.redo),
+            (window.remove, self.annotate.remove_selected),
+            (window.accept, self.pick.accept),
+            (window.reject, self.pick.reject),
+            (window.forward, lambda: self.pick.walk(1)),
+            (window.backward, lambda: self.pick.walk(-1)),
+            (window.deeper, lambda: views.step(0, 1)),
+            (window.higher, lambda: views.step(0, -1)),
+            (window.fit, lambda: views.canvases[0].fit()),
+            (window.single, lambda: views.set_single(window.single.isChecked())),
+            (window.y_up, lambda: views.set_y_up(window.y_up.isChecked())),
+            (window.light, self._on_theme),
+            (window.thicker, lambda: views.change_line_width(1.25)),
+            (window.thinner, lambda: views.change_line_width(0.8)),
+        ):
+            action.triggered.connect(lambda _checked=False, slot=slot: slot())
+        for action in window.class_keys:
+            action.triggered.connect(lambda _checked=False, action=action: self.annotate.choose_class(action.data()))
+
+    def _on_theme(self) -> None:
+        from app import style
+
+        theme = "light" if self.window.light.isChecked() else "dark"
+        self.settings.setValue("theme", theme)
+        style.apply(theme)
+
+    def _on_step(self, step: int) -> None:
+        from app.window import MARK
+
+        self.annotate.marking = step == MARK
+
+    def _on_runner_busy(self, busy: bool, _name: str) -> None:
+        if not busy:
+            self.window.jobs.say("Ready")
+
+    def close(self) -> None:
+        """Stop what runs and let go of the project."""
+        self.runner.close()
+        self.project.close()
+
+
+def _quiet() -> None:
+    # napari tells developers of PyQt5's end; users can do nothing about it
+    for message in (".*System theme detection.*", ".*PyQt5.*"):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _display_problem() -> str:
+    """Say in one sentence why no window can be shown; empty if one can."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return NO_DISPLAY
+    return ""
+
+
+def _gl_problem() -> str:
+    from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
+
+    surface, context = QOffscreenSurface(), QOpenGLContext()
+    surface.create()
+    if not context.create() or not context.makeCurrent(surface):
+        return NO_GL.format(reason="no context could be made")
+    version = context.format().version()
+    context.doneCurrent()
+    return "" if tuple(version) >= (2, 1) else NO_GL.format(reason=f"version {version[0]}.{version[1]}, 2.1 is needed")
+
+
+def main(arguments: list[str]) -> int:
+    """Open the window and run until it is closed.
+
+    Parameters
+    ----------
+    arguments : list[str]
+        Tomograms or a project folder to open.
+
+    Returns
+    -------
+    int
+        0, or 2 if no window can be shown.
+    """
+    problem = _display_problem()
+    if problem:
+        sys.stderr.write(problem)
+        return 2
+    _quiet()
+    from app import notify
+
+    notify.install_hooks()
+    from napari.qt import get_qapp
+
+    application = get_qapp(app_name="DeepETPicker", app_id="deepetpicker")
+    problem = _gl_problem()
+    if problem:
+        sys.stderr.write(problem)
+        return 2
+    desk = Application()
+    desk.window.show()
+    for path in arguments:
+        desk.project.open_path(Path(path))
+    return int(application.exec())

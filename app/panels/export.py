@@ -1,0 +1,117 @@
+"""Step 5: write particles for other programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from superqt.utils import signals_blocked
+
+from app.panels.parts import allow, column, heading, hint, primary, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.particles import ClassSpec
+
+ACCEPTED, SHOWN = "accepted particles", "accepted particles and all picks above the threshold"
+
+
+class ExportPanel(QWidget):
+    """What, as what, where; one button."""
+
+    export_requested = Signal()
+    browse_requested = Signal()
+    copy_requested = Signal()
+    edited = Signal()
+
+    def __init__(self, formats: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = column(self)
+        self.kind, self.which, self.scope, self.classes = QComboBox(), QComboBox(), QComboBox(), QComboBox()
+        for name, title, suffix in formats:
+            self.kind.addItem(f"{title} ({suffix})", (name, suffix))
+        self.which.addItems([ACCEPTED, SHOWN])
+        self.scope.addItems(["this tomogram", "all tomograms"])
+        self.pixel_size = QDoubleSpinBox()
+        self.pixel_size.setRange(0.1, 100)
+        self.pixel_size.setDecimals(3)
+        self.pixel_size.setSuffix(" Å")
+        self.pixel_size.setToolTip("Unbinned pixel size of the tilt series, which RELION counts in")
+        self.path = QLineEdit()
+        browse = QPushButton("…")
+        browse.setFixedWidth(34)
+        browse.clicked.connect(self.browse_requested)
+        row = QHBoxLayout()
+        row.addWidget(self.path)
+        row.addWidget(browse)
+        form = QFormLayout()
+        form.addRow("Format", self.kind)
+        form.addRow("What", self.which)
+        form.addRow("Class", self.classes)
+        form.addRow("From", self.scope)
+        form.addRow("Tilt series pixel", self.pixel_size)
+        form.addRow("File", row)
+        self._form = form
+        layout.addLayout(form)
+        self.preview = hint()
+        layout.addWidget(self.preview)
+        self.export = primary("Export")
+        self.export.clicked.connect(self.export_requested)
+        layout.addWidget(self.export)
+        self.result = heading("")
+        self.result.setWordWrap(True)
+        layout.addWidget(self.result)
+        layout.addWidget(rule())
+        layout.addWidget(heading("The same on the command line"))
+        self.command = QLineEdit()
+        self.command.setReadOnly(True)
+        self.copy = QPushButton("Copy")
+        self.copy.clicked.connect(self.copy_requested)
+        row = QHBoxLayout()
+        row.addWidget(self.command)
+        row.addWidget(self.copy)
+        layout.addLayout(row)
+        layout.addStretch(1)
+        for combo in (self.kind, self.which, self.scope, self.classes):
+            combo.currentIndexChanged.connect(self._on_edited)
+        self.path.textChanged.connect(self._on_edited)
+        self.pixel_size.valueChanged.connect(self._on_edited)
+
+    @property
+    def format(self) -> str:
+        """Name of the chosen format."""
+        return str(self.kind.currentData()[0])
+
+    @property
+    def suffix(self) -> str:
+        """Ending of its files."""
+        return str(self.kind.currentData()[1])
+
+    @property
+    def class_id(self) -> int | None:
+        """The chosen class; None for all."""
+        return self.classes.currentData()
+
+    def set_classes(self, classes: Sequence[ClassSpec]) -> None:
+        """List the classes."""
+        chosen = self.class_id
+        with signals_blocked(self.classes):
+            self.classes.clear()
+            self.classes.addItem("all", None)
+            for spec in classes:
+                self.classes.addItem(spec.name, spec.id)
+            self.classes.setCurrentIndex(max(0, self.classes.findData(chosen)))
+
+    def set_state(self, reason_not: str, preview: str, command: str, takes_pixels: bool) -> None:
+        """Show what pressing the button would do."""
+        allow(self.export, reason_not, "Write the file, then read it back and compare")
+        self.preview.setText(reason_not or preview)
+        self.command.setText(command)
+        self.command.setCursorPosition(0)
+        self.pixel_size.setVisible(takes_pixels)
+        self._form.labelForField(self.pixel_size).setVisible(takes_pixels)
+
+    def _on_edited(self, _value: object) -> None:
+        self.edited.emit()

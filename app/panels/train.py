@@ -1,0 +1,167 @@
+"""Step 3: train a network on the marks, and watch it learn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyqtgraph as pg
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QScrollArea, QToolButton, QWidget
+
+from app.panels.form import Form
+from app.panels.parts import allow, column, heading, hint, primary, rule
+from core.config import LabelConfig, NetworkConfig, PreprocessConfig, RunConfig, TrainConfig
+from core.configfile import config_from_dict
+
+if TYPE_CHECKING:
+    from core.messages import EpochDone
+
+MINUTES = 10.0
+AXIS = "#9aa0a6"
+
+
+class Curves(pg.PlotWidget):
+    """Loss and F1 against training time in minutes."""
+
+    def __init__(self) -> None:
+        super().__init__(background=None)
+        self.setMinimumHeight(170)
+        self.setMouseEnabled(False, False)
+        self.hideButtons()
+        self.setMenuEnabled(False)
+        item = self.getPlotItem()
+        item.setLabels(left="loss", bottom="minutes", right="F1")
+        for side in ("left", "bottom", "right"):
+            item.getAxis(side).setPen(AXIS)
+            item.getAxis(side).setTextPen(AXIS)
+        self._loss = item.plot(pen=pg.mkPen("#5fb3d9", width=2), symbol="o", symbolSize=5, symbolBrush="#5fb3d9", symbolPen=None)
+        self._score_box = pg.ViewBox(enableMouse=False)
+        item.showAxis("right")
+        item.scene().addItem(self._score_box)
+        item.getAxis("right").linkToView(self._score_box)
+        self._score_box.setXLink(item)
+        self._score_box.setYRange(0, 1, padding=0.05)
+        self._score = pg.PlotDataItem(
+            pen=pg.mkPen("#ffb454", width=2), symbol="o", symbolSize=5, symbolBrush="#ffb454", symbolPen=None
+        )
+        self._score_box.addItem(self._score)
+        item.vb.sigResized.connect(self._on_resized)
+        self._points: list[tuple[float, float, float]] = []
+
+    def clear_points(self) -> None:
+        """Start afresh."""
+        self._points = []
+        self._draw()
+
+    def add(self, message: EpochDone) -> None:
+        """Draw one more validation."""
+        self._points.append((message.seconds / 60, message.loss, message.f1))
+        self._draw()
+
+    def _draw(self) -> None:
+        minutes, loss, score = ([point[i] for point in self._points] for i in range(3))
+        self._loss.setData(minutes, loss)
+        self._score.setData(minutes, score)
+
+    def _on_resized(self) -> None:
+        self._score_box.setGeometry(self.getPlotItem().vb.sceneBoundingRect())
+
+
+class TrainPanel(QWidget):
+    """A time, a button, the rest under Advanced."""
+
+    train_requested = Signal()
+    cancel_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = column(self)
+        self.advice = hint()
+        layout.addWidget(self.advice)
+        form = QFormLayout()
+        self.minutes = QDoubleSpinBox()
+        self.minutes.setRange(0.1, 10_000)
+        self.minutes.setDecimals(1)
+        self.minutes.setValue(MINUTES)
+        self.minutes.setSuffix(" min")
+        self.minutes.setToolTip("How long to train. The best network so far is kept, so stopping earlier loses little.")
+        form.addRow("Time", self.minutes)
+        self.again = QCheckBox("Continue from the last network")
+        self.again.setToolTip("Learn from corrections without starting over")
+        form.addRow(self.again)
+        layout.addLayout(form)
+        self.train = primary("Train")
+        self.train.clicked.connect(self.train_requested)
+        layout.addWidget(self.train)
+        self.legend = hint("Blue: loss, lower is better. Orange: F1 on held-back marks, 1 is perfect.")
+        self.curves = Curves()
+        self.result = heading("")
+        self.result.setWordWrap(True)
+        for widget in (self.curves, self.legend, self.result, rule()):
+            layout.addWidget(widget)
+        self.advanced = QToolButton()
+        self.advanced.setText("Advanced")
+        self.advanced.setCheckable(True)
+        self.advanced.setArrowType(Qt.ArrowType.RightArrow)
+        self.advanced.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.advanced.toggled.connect(self._on_advanced_toggled)
+        layout.addWidget(self.advanced)
+        self.details = self._details()
+        layout.addWidget(self.details, stretch=1)
+        layout.addStretch(0)
+        self.details.hide()
+
+    def _details(self) -> QScrollArea:
+        inside = QWidget()
+        stack = column(inside, margin=4)
+        self._forms = {"network": Form(NetworkConfig), "label": Form(LabelConfig), "preprocess": Form(PreprocessConfig)}
+        names = tuple(name for name in TrainConfig.__dataclass_fields__ if name != "minutes")
+        self._forms["train"] = Form(TrainConfig, names)
+        self._forms["train"].set_values({"steps": 0})
+        for name, form in self._forms.items():
+            stack.addWidget(heading(name.capitalize()))
+            stack.addWidget(form)
+        stack.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return area
+
+    def config(self) -> RunConfig:
+        """Return the settings as they stand.
+
+        Raises
+        ------
+        ConfigError
+            If one is out of range.
+        """
+        values: dict[str, dict[str, Any]] = {name: form.values() for name, form in self._forms.items()}
+        values["train"]["minutes"] = self.minutes.value()
+        config: RunConfig = config_from_dict(RunConfig, values)
+        return config
+
+    def set_values(self, values: dict[str, dict[str, Any]]) -> None:
+        """Fill in settings, by table and name."""
+        for name, form in self._forms.items():
+            form.set_values(values.get(name, {}))
+        if "minutes" in values.get("train", {}):
+            self.minutes.setValue(values["train"]["minutes"])
+
+    def set_ready(self, reason_not: str, advice: str, can_continue: bool) -> None:
+        """Say whether training can start, and what would help."""
+        allow(self.train, reason_not, "Learn from the marks of this project")
+        self.advice.setText(reason_not or advice)
+        self.again.setVisible(can_continue)
+        self.again.setChecked(self.again.isChecked() and can_continue)
+
+    def set_running(self, running: bool) -> None:
+        """Freeze the inputs while training runs."""
+        for widget in (self.minutes, self.again, self.details, self.train):
+            widget.setEnabled(not running)
+
+    def _on_advanced_toggled(self, on: bool) -> None:
+        self.advanced.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        self.details.setVisible(on)
+        for widget in (self.curves, self.legend):
+            widget.setVisible(not on)

@@ -1,0 +1,49 @@
+"""The look: napari's theme with our few additions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+from napari.qt import get_stylesheet
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QApplication
+
+RESOURCES = Path(__file__).parent.parent / "resources"
+COLORS = {
+    "dark": {
+        "accent": "#2f7fb8",
+        "accent_text": "#ffffff",
+        "quiet": "#a8adb5",
+        "line": "#4a4f58",
+        "bar": "#1f2227",
+        "text": "#f0f1f2",
+    },
+    "light": {
+        "accent": "#2f7fb8",
+        "accent_text": "#ffffff",
+        "quiet": "#5b616b",
+        "line": "#c9ccd1",
+        "bar": "#dfe2e6",
+        "text": "#22252a",
+    },
+}
+
+
+def apply(theme: str) -> None:
+    """Dress the application.
+
+    Parameters
+    ----------
+    theme : str
+        ``dark`` or ``light``.
+    """
+    application = QApplication.instance()
+    own = RESOURCES / "style.qss"
+    extra = Template(own.read_text(encoding="utf-8")).substitute(COLORS[theme]) if own.exists() else ""
+    application.setStyleSheet(get_stylesheet(theme) + extra)
+
+
+def icon() -> QIcon:
+    """Return the icon of the window."""
+    return QIcon(str(RESOURCES / "icon.svg"))

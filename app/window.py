@@ -1,0 +1,211 @@
+"""The window: five steps along the top, the panel of the current one at the left, the canvases, and what runs at the foot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QAction, QKeySequence
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMessageBox,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.panels.export import ExportPanel
+from app.panels.jobbar import JobBar
+from app.panels.marks import MarkPanel
+from app.panels.pick import PickPanel
+from app.panels.start import StartPage
+from app.panels.tomograms import TomogramPanel
+from app.panels.train import TrainPanel
+from app.views.triptych import Triptych
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+
+STEPS = ("Tomogram", "Mark", "Train", "Pick", "Export")
+TOMOGRAM, MARK, TRAIN, PICK, EXPORT = range(5)
+FILES = "Tomograms (*.mrc *.rec *.map *.st *.ali);;All files (*)"
+
+
+class MainWindow(QMainWindow):
+    """Arranges; what anything does is the controllers' business."""
+
+    path_requested = Signal(str)
+    step_changed = Signal(int)
+    closing = Signal()
+
+    def __init__(self, formats: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__()
+        self.setWindowTitle("DeepETPicker")
+        self.setAcceptDrops(True)
+        self.resize(1360, 860)
+        self.busy_with: Callable[[], str] = lambda: ""
+        self.ask_before_closing = True
+        self.start, self.views, self.jobs = StartPage(), Triptych(), JobBar()
+        self.tomograms, self.marks, self.train, self.pick = TomogramPanel(), MarkPanel(), TrainPanel(), PickPanel()
+        self.export = ExportPanel(formats)
+        self._arrange()
+        self._make_menus()
+        self.start.tomogram_requested.connect(self.ask_tomogram)
+        self.start.project_requested.connect(self.ask_project)
+        self.tomograms.add_requested.connect(self.ask_tomogram)
+        self.export.browse_requested.connect(self._on_export_browse)
+
+    # ---- arrangement ----
+
+    def _arrange(self) -> None:
+        self._panels = QStackedWidget()
+        for panel in (self.tomograms, self.marks, self.train, self.pick, self.export):
+            panel.setContentsMargins(12, 8, 12, 8)
+            self._panels.addWidget(panel)
+        self._panels.setMinimumWidth(330)
+        work = QSplitter(Qt.Orientation.Horizontal)
+        work.addWidget(self._panels)
+        work.addWidget(self.views)
+        work.setStretchFactor(1, 1)
+        work.setSizes([360, 1000])
+        work.setChildrenCollapsible(False)
+        self._work = QWidget()
+        inside = QVBoxLayout(self._work)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        inside.addWidget(self._steps())
+        inside.addWidget(work, stretch=1)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start)
+        self._pages.addWidget(self._work)
+        whole = QWidget()
+        layout = QVBoxLayout(whole)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._pages, stretch=1)
+        layout.addWidget(self.jobs)
+        self.setCentralWidget(whole)
+
+    def _steps(self) -> QWidget:
+        bar = QWidget()
+        bar.setObjectName("steps")
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(8, 6, 8, 6)
+        row.setSpacing(4)
+        self.steps = QButtonGroup(self)
+        for number, name in enumerate(STEPS):
+            button = QPushButton(f"{number + 1}  {name}")
+            button.setObjectName("step")
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            self.steps.addButton(button, number)
+            row.addWidget(button, stretch=1)
+        self.steps.idClicked.connect(self.go_to_step)
+        return bar
+
+    def _make_menus(self) -> None:
+        file, edit, view = (self.menuBar().addMenu(name) for name in ("&File", "&Edit", "&View"))
+        self.open_tomogram = self._action(file, "Open tomogram…", "Ctrl+O", self.ask_tomogram)
+        self.open_project = self._action(file, "Open project…", "Ctrl+Shift+O", self.ask_project)
+        self.open_sample = self._action(file, "Open sample", "", self.start.sample_requested.emit)
+        file.addSeparator()
+        self._action(file, "Quit", "Ctrl+Q", self.close)
+        self.undo = self._action(edit, "Undo", "Ctrl+Z")
+        self.redo = self._action(edit, "Redo", "Ctrl+Shift+Z")
+        self.remove = self._action(edit, "Remove or reject selected", "Del")
+        edit.addSeparator()
+        self.accept = self._action(edit, "Accept pick", "A")
+        self.reject = self._action(edit, "Reject pick", "R")
+        self.forward = self._action(edit, "Next pick", "N")
+        self.backward = self._action(edit, "Previous pick", "P")
+        self.deeper = self._action(view, "Next section", "PgUp")
+        self.higher = self._action(view, "Previous section", "PgDown")
+        self.fit = self._action(view, "Fit", "F")
+        self.single = self._action(view, "XY only", "Tab", checkable=True)
+        self.y_up = self._action(view, "y upwards, as in IMOD", "", checkable=True)
+        self.light = self._action(view, "Light theme", "", checkable=True)
+        view.addSeparator()
+        self.thicker = self._action(view, "Thicker rings", "+")
+        self.thinner = self._action(view, "Thinner rings", "-")
+        self.class_keys = []
+        for number in range(1, 10):
+            action = QAction(f"Class {number}", self)
+            action.setShortcut(QKeySequence(str(number)))
+            action.setData(number)
+            self.addAction(action)
+            self.class_keys.append(action)
+
+    def _action(self, menu: object, text: str, keys: str, slot: object = None, *, checkable: bool = False) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(keys))
+        action.setCheckable(checkable)
+        if slot is not None:
+            action.triggered.connect(lambda _checked=False: slot())
+        menu.addAction(action)
+        return action
+
+    # ---- what is shown ----
+
+    @property
+    def step(self) -> int:
+        """Number of the current step."""
+        return self._panels.currentIndex()
+
+    def go_to_step(self, number: int) -> None:
+        """Show the panel of a step."""
+        self._pages.setCurrentWidget(self._work)
+        self._panels.setCurrentIndex(number)
+        self.steps.button(number).setChecked(True)
+        self.step_changed.emit(number)
+
+    def go_to_start(self) -> None:
+        """Show the start page."""
+        self._pages.setCurrentWidget(self.start)
+
+    # ---- asking ----
+
+    def ask_tomogram(self) -> None:
+        """Let the user choose a tomogram."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open tomogram", "", FILES)
+        if path:
+            self.path_requested.emit(path)
+
+    def ask_project(self) -> None:
+        """Let the user choose a project folder."""
+        path = QFileDialog.getExistingDirectory(self, "Open project")
+        if path:
+            self.path_requested.emit(path)
+
+    def _on_export_browse(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Export to", self.export.path.text())
+        if path:
+            self.export.path.setText(path)
+
+    # ---- Qt's own events ----
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.path_requested.emit(url.toLocalFile())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        job = self.busy_with()
+        if job and self.ask_before_closing:
+            question = f"{job} is still running. Stop it and close? Your marks are safe."
+            answer = QMessageBox.question(self, "DeepETPicker", question)
+            if answer != QMessageBox.StandardButton.Yes:
+                event.ignore()
+                return
+        self.closing.emit()
+        event.accept()
