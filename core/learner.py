@@ -67,6 +67,11 @@ class Learner:
         """The averaged network, or the network itself where nothing is averaged."""
         return self.network if self.average is None else cast("Network", self.average.module)
 
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimiser.param_groups[0]["lr"])
+
     def state(self) -> dict[str, Any]:
         """Return all that continuing needs, as tensors and plain data.
 
