@@ -96,3 +96,10 @@ def test_no_picks_clear_the_earlier_ones(project: Project) -> None:
     keep_picks(project, picks(0.9), spec)
     keep_picks(project, picks(), spec)
     assert len(project.store.table("a", class_id=2, status=Status.CANDIDATE)) == 0
+
+
+def test_picks_of_a_part_leave_earlier_ones_elsewhere(project: Project) -> None:
+    spec = [ClassSpec(id=7, name="ribosome", diameter=250.0)]
+    keep_picks(project, picks(0.9, 0.8, 0.7, 0.6), spec)
+    keep_picks(project, picks(0.5), spec, Box((0, 0, 0), (2, 8, 8)))
+    assert project.store.table("a", class_id=2, status=Status.CANDIDATE).scores.tolist() == pytest.approx([0.7, 0.6, 0.5])
