@@ -120,7 +120,7 @@ def _train(
         checkpoint = report.follow(job)
     except KeyboardInterrupt:
         if (run / "last.pt").exists():
-            report.note(f"Stopped; the best network so far is kept. Continue with: deepetpicker train --resume {run}")
+            report.note(f"Stopped; nothing is lost. Continue with: deepetpicker train --resume {run}")
         raise
     model = _beside(run, "models") / f"{run.name}.pt"
     save_checkpoint(checkpoint, model)
