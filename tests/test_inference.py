@@ -82,14 +82,14 @@ def tiled(ours):
 
 def test_tiles_agree_with_the_whole(whole, tiled):
     difference = np.abs(tiled - whole)
-    assert difference.max() < 0.03
-    assert difference.mean() < 0.001
+    assert difference.max() < 0.002
+    assert difference.mean() < 5e-5
 
 
 def test_a_region_agrees_with_the_whole(ours, whole):
     region = Box((8, 13, 2), (20, 63, 38))
     z, y, x = (slice(a, b) for a, b in zip(region.low, region.high, strict=True))
-    assert np.abs(score_map(Scanner(ours, CPU, 96, 32), prepared(), region) - whole[:, z, y, x]).max() < 0.03
+    assert np.abs(score_map(Scanner(ours, CPU, 96, 32), prepared(), region) - whole[:, z, y, x]).max() < 0.002
 
 
 def test_more_overlap_agrees_better(ours, whole, tiled):
@@ -98,11 +98,12 @@ def test_more_overlap_agrees_better(ours, whole, tiled):
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_nothing_jumps_at_seams(ours, tiled, axis):
+def test_nothing_jumps_at_seams(ours, whole, tiled, axis):
     seams = sorted({t.core.low[axis] - 1 for t in Scanner(ours, CPU, 96, 32).tiles(WHOLE)} - {-1})
-    steps = np.abs(np.diff(tiled[0], axis=axis)).mean(tuple(i for i in range(3) if i != axis))
     assert seams
-    assert steps[seams].max() < 1.1 * np.delete(steps, seams).max()
+    steps, expected = (np.diff(m[0], axis=axis).take(seams, axis) for m in (tiled, whole))
+    assert np.abs(expected).mean() > 0.05
+    assert np.abs(steps - expected).max() < 0.003
 
 
 @pytest.mark.parametrize("classes", [1, 3])
