@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from core.metrics import Ranking
+    from core.metrics.matching import Reals
     from core.types import FloatArray
 
 IDENTITY = (1.0, 0.0)
+FEWEST = 10  # candidates that a mixture is fitted to
+ROUNDS = 200  # of expectation-maximisation, far more than it takes
+TINY = 1e-3
 PRIOR = 4.0  # weight of the identity against the evidence, in candidates
-LEAST = 1e-4  # raw scores are kept this far from 0 and 1
+LEAST = 1e-3  # raw scores are kept this far from 0 and 1: the score map tells no finer ones apart near 1
 
 
 def fit_calibration(ranking: Ranking) -> tuple[float, float]:
@@ -46,6 +50,42 @@ def fit_calibration(ranking: Ranking) -> tuple[float, float]:
     return float(np.exp(log_slope)), float(offset)
 
 
+def fit_mixture(known: Ranking, unknown: Reals) -> tuple[float, float]:
+    """Fit the logistic curve where most candidates are neither known to be right nor wrong.
+
+    The logits of right and of wrong candidates are taken as two normal distributions of the same width, for which the
+    probability of being right is a logistic curve of the logit; expectation-maximisation finds them, with the known candidates
+    fixed (McLachlan & Peel 2000, Finite Mixture Models).
+
+    Parameters
+    ----------
+    known : Ranking
+        Raw scores of the candidates of which it is known.
+    unknown : Reals
+        (m,) raw scores of the others.
+
+    Returns
+    -------
+    tuple[float, float]
+        Slope, above 0, and offset of the logit; no change where there are too few candidates to tell two kinds apart.
+    """
+    scores = np.concatenate([known.scores, unknown])
+    if len(scores) < FEWEST or not known.hits.any():
+        return IDENTITY
+    x = logit(np.clip(scores, LEAST, 1 - LEAST))
+    fixed = np.concatenate([known.hits.astype(float), np.full(len(unknown), np.nan)])
+    right = np.where(np.isnan(fixed), x > np.median(x), fixed)
+    slope, offset = IDENTITY
+    for _ in range(ROUNDS):
+        share = (right.sum() + 1) / (len(x) + 2)
+        high, low = np.average(x, weights=right + TINY), np.average(x, weights=1 - right + TINY)
+        variance = np.mean(right * (x - high) ** 2 + (1 - right) * (x - low) ** 2) + TINY
+        slope = (high - low) / variance
+        offset = logit(share) - slope * (high + low) / 2
+        right = np.where(np.isnan(fixed), expit(slope * x + offset), fixed)
+    return (float(slope), float(offset)) if slope > 0 else IDENTITY
+
+
 def calibrated(raw: ArrayLike, calibration: tuple[float, float]) -> FloatArray:
     """Turn raw scores into calibrated ones.
 
@@ -65,7 +105,7 @@ def calibrated(raw: ArrayLike, calibration: tuple[float, float]) -> FloatArray:
     return np.asarray(expit(slope * logit(np.clip(np.asarray(raw, float), LEAST, 1 - LEAST)) + offset), np.float32)
 
 
-def best_expected_threshold(scores: ArrayLike, truth: int) -> float:
+def best_expected_threshold(scores: ArrayLike, truth: float) -> float:
     """Choose the threshold with the best F1 that calibrated scores promise.
 
     With few held-back particles the best measured F1 hangs on one or two of them. The F1 expected from the scores themselves,
@@ -76,8 +116,8 @@ def best_expected_threshold(scores: ArrayLike, truth: int) -> float:
     ----------
     scores : ArrayLike
         Calibrated scores of all candidates of one class on held-back data.
-    truth : int
-        How many particles there are.
+    truth : float
+        How many particles there are, or are expected to be.
 
     Returns
     -------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.examples import Role as Part
     from core.particles import ClassSpec, ParticleTable
     from core.project import Project
+    from core.tomogram import Box
     from core.types import IntArray
 
 # a tomogram that is not used by default may still be asked for by name
@@ -112,7 +113,7 @@ def examples(project: Project, names: Sequence[str] | None = None) -> list[Examp
     return found
 
 
-def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSpec]) -> IntArray:
+def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSpec], region: Box | None = None) -> IntArray:
     """Put picks into a project as candidates, in place of the candidates of an earlier run.
 
     Parameters
@@ -123,6 +124,8 @@ def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSp
         Picks of one tomogram of the project.
     classes : Sequence[ClassSpec]
         What was looked for; matched to the project's classes by name, and added where the project has none of this name.
+    region : Box | None
+        Where was looked; earlier candidates elsewhere stay. None for everywhere.
 
     Returns
     -------
@@ -138,6 +141,8 @@ def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSp
         numbers = {spec.id: _project_class(project, spec) for spec in classes}
         old = project.store.table(picks.tomogram_id, status=Status.CANDIDATE)
         replaced = np.isin(old.class_ids, list(numbers.values())) & (old.sources == Source.PICKED)
+        if region is not None:
+            replaced &= region.contains(old.positions)
         project.store.remove(old.ids[replaced])
         translated = np.array([numbers[number] for number in picks.class_ids.tolist()], np.int64)
         candidates = np.full(len(picks), int(Status.CANDIDATE), np.int64)

@@ -51,6 +51,8 @@ class Scanner:
         Largest edge of a tile and context on each side, in voxels.
     turns : int
         Quarter turns about z over which the map is averaged: 1 or 4.
+    fixed : bool
+        Whether every tile has the full edge, as a network needs whose coordinates are those within the tile.
     """
 
     network: Network
@@ -58,6 +60,7 @@ class Scanner:
     tile: int
     overlap: int
     turns: int = 1
+    fixed: bool = False
 
     def tiles(self, region: Box) -> list[Tile]:
         """Cut a region into tiles.
@@ -72,7 +75,7 @@ class Scanner:
         list[Tile]
             In z, y, x order.
         """
-        return plan(region, self.tile, self.overlap, STRIDE)
+        return plan(region, self.tile, self.overlap, STRIDE, self.fixed)
 
     def scores(self, prepared: Prepared, tiles: list[Tile]) -> Iterator[tuple[Tile, NDArray[np.float16]]]:
         """Score tiles one after the other.
@@ -118,7 +121,7 @@ def scanner(network: Network, preset: str, patch: int, compute: Compute, config:
     network : Network
         With its trained weights.
     preset : str
-        Which network it is; the published one is tied to tiles of the training patch by its coordinates.
+        Which network it is; the published one is tied to tiles of the training patch by its coordinates, whatever is set.
     patch : int
         Edge of the training crops in voxels.
     compute : Compute
@@ -132,9 +135,10 @@ def scanner(network: Network, preset: str, patch: int, compute: Compute, config:
         The network is moved to the device and put into evaluation mode.
     """
     ready = place(network, compute).eval()
-    tile = config.tile or (patch if preset == "published" else _fitting_tile(preset, compute.device))
+    tied = preset == "published"
+    tile = patch if tied else config.tile or _fitting_tile(preset, compute.device)
     overlap = min(config.overlap or OVERLAP[preset], (tile - 1) // 2 // STRIDE * STRIDE)
-    return Scanner(ready, compute, tile, overlap, 4 if config.flips else 1)
+    return Scanner(ready, compute, tile, overlap, 4 if config.flips else 1, tied)
 
 
 def _fitting_tile(preset: str, device: torch.device) -> int:

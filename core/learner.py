@@ -41,6 +41,13 @@ class Learner:
         Particle classes.
     compute : Compute
         Where and in which arithmetic.
+
+    Attributes
+    ----------
+    network : Network
+        With the weights of the last step.
+    whole : bool
+        False if an interrupt came while the weights changed; such a state is not one to resume from.
     """
 
     def __init__(self, config: RunConfig, classes: int, compute: Compute) -> None:
@@ -53,11 +60,17 @@ class Learner:
             self.network.parameters(), lr=config.train.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
         )
         self._scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)
+        self.whole = True
 
     @property
     def best_network(self) -> Network:
         """The averaged network, or the network itself where nothing is averaged."""
         return self.network if self.average is None else cast("Network", self.average.module)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimiser.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:
         """Return all that continuing needs, as tensors and plain data.
@@ -108,18 +121,32 @@ class Learner:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        self.optimiser.zero_grad(set_to_none=True)
-        loss = self._loss(crops, seed)
-        torch.autograd.backward(self._scaler.scale(loss))
-        self._scaler.unscale_(self.optimiser)
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
-        if not bool(torch.isfinite(loss) & (torch.isfinite(norm) | self._scaler.is_enabled())):
-            return math.nan
-        self._scaler.step(self.optimiser)
+        loss = self._gradient(crops, seed)
+        if math.isfinite(loss):
+            self.whole = False
+            self._scaler.step(self.optimiser)
+            if self.average is not None:
+                self.average.update_parameters(self.network)
+            self.whole = True
         self._scaler.update()
-        if self.average is not None:
-            self.average.update_parameters(self.network)
-        return float(loss.detach())
+        return loss
+
+    def _gradient(self, crops: Sequence[Crop], seed: int) -> float:
+        """Compute loss and gradient; where they are not finite or something interrupts, all is as before."""
+        self.optimiser.zero_grad(set_to_none=True)
+        statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]  # the forward pass moves them
+        finite = False
+        try:
+            loss = self._loss(crops, seed)
+            torch.autograd.backward(self._scaler.scale(loss))
+            self._scaler.unscale_(self.optimiser)
+            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+            finite = bool(torch.isfinite(loss) & (torch.isfinite(norm) | self._scaler.is_enabled()))
+        finally:
+            if not finite:
+                for buffer, before in statistics:
+                    buffer.copy_(before)
+        return float(loss.detach()) if finite else math.nan
 
     @torch.no_grad()
     def validation_loss(self, crops: Sequence[Crop]) -> float:
@@ -170,13 +197,12 @@ def _running_average(network: Network, decay: float) -> AveragedModel | None:
 def _weights(trust: Tensor, logits: Tensor, hard_fraction: float) -> Tensor:
     """Leave out the unlabelled voxels that look most like a particle: some of them are one."""
     weights = (trust > Trust.NOTHING).float()
-    unlabelled = trust == Trust.UNLABELLED
-    spared = int(hard_fraction * int(unlabelled.sum()))
+    unlabelled = torch.nonzero(trust.flatten() == Trust.UNLABELLED)[:, 0]
+    spared = int(hard_fraction * len(unlabelled))
     if spared:
         p = probabilities(logits)
-        likely = (p if p.shape[1] == 1 else 1 - p[:, :1])[unlabelled]
-        least = likely.kthvalue(len(likely) - spared + 1).values
-        weights[unlabelled] = (likely < least).float()
+        likely = (p if p.shape[1] == 1 else 1 - p[:, :1]).flatten()[unlabelled]
+        weights.view(-1)[unlabelled[likely.topk(spared, sorted=False).indices]] = 0
     return weights
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.types import FloatArray, Positions, Volume, Voxels
 
 BLOCK = 128  # edge of a block in voxels, its halo not counted
+WINDOW = 5  # edge of the pools in voxels
 PUBLISHED_CUT = 0.5  # of the probabilities
 PUBLISHED_FLOOR = 0.1  # of the pooled binary map
 
@@ -94,7 +95,8 @@ def pooling(kind: Nms, diameter: Voxels, label_diameter: Voxels, floor: float) -
     """
     if kind == "published":
         return Pooling(kind, int(diameter / 4) + 1, 1.0, PUBLISHED_FLOOR)
-    pools = max(1, round(label_diameter / 4))
+    # one mean over more than the whole label is a plateau, which has no centre to find
+    pools = max(1 if label_diameter >= WINDOW else 2, round(label_diameter / 4))
     return Pooling(kind, pools, 1 / _perfect_response(pools, label_diameter), floor)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.inference import Scanner
     from core.particles import ClassSpec
     from core.preprocess import Prepared
-    from core.types import Angstrom, Voxels
+    from core.types import Angstrom, Shape, Voxels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,9 @@ class Found:
 def scan(prepared: Prepared, look: Scanner, wanted: Targets, region: Box) -> Generator[Progress | Found, None, Found]:
     """Score a region and find the raw candidates in it, section by section.
 
-    The score map of the region is kept as float16, so that memory is bounded by 2 bytes × classes × voxels and the buffers of
-    one tile. Candidates are announced as soon as no tile to come can change them.
+    The score map is kept as float16, so that memory is bounded by 2 bytes × classes × voxels and the buffers of one tile. It
+    reaches as far around the region as peaks inside depend on it, so that they are those of the whole tomogram. Candidates
+    are announced as soon as no tile to come can change them.
 
     Parameters
     ----------
@@ -142,31 +143,42 @@ def scan(prepared: Prepared, look: Scanner, wanted: Targets, region: Box) -> Gen
     Found
         All raw candidates, positions in voxels of the tomogram.
     """
-    score_map = np.zeros((len(wanted.classes), *region.shape), np.float16)
-    tiles = look.tiles(region)
-    parts, done, final, started = [], 0, 0, time.monotonic()
+    halo = max(how.halo for how in wanted.poolings)
+    wide = _widened(region, halo, prepared.tomogram.shape)
+    score_map = np.zeros((len(wanted.classes), *wide.shape), np.float16)
+    tiles = look.tiles(wide)
+    parts, done, final, started = [], 0, region.low[0], time.monotonic()
     for bottom, group in groupby(tiles, key=lambda tile: tile.core.high[0]):
         for tile, scores in look.scores(prepared, list(group)):
-            score_map[(slice(None), *_within(tile.core, region))] = scores
+            score_map[(slice(None), *_within(tile.core, wide))] = scores
             done += 1
             rate = (time.monotonic() - started) / done
             yield Progress(stage="Scoring", done=done, total=len(tiles), eta=rate * (len(tiles) - done))
-        safe = region.shape[0] if bottom == region.high[0] else bottom - region.low[0] - max(p.halo for p in wanted.poolings)
+        safe = region.high[0] if bottom == wide.high[0] else min(bottom - halo, region.high[0])
         if safe > final:
-            parts.append(_find(score_map, wanted, look, Box((final, 0, 0), (safe, *region.shape[1:])), region))
+            slab = Box((final, *region.low[1:]), (safe, *region.high[1:]))
+            parts.append(_find(score_map, wanted, look, slab, wide))
             yield parts[-1]
             final = safe
     return Found(tuple(_merged([part.peaks[i] for part in parts]) for i in range(len(wanted.classes))))
 
 
-def _within(core: Box, region: Box) -> tuple[slice, slice, slice]:
-    z, y, x = (slice(a - o, b - o) for a, b, o in zip(core.low, core.high, region.low, strict=True))
+def _widened(region: Box, margin: int, shape: Shape) -> Box:
+    low = [max(a - margin, 0) for a in region.low]
+    high = [min(b + margin, n) for b, n in zip(region.high, shape, strict=True)]
+    return Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+
+
+def _within(part: Box, whole: Box) -> tuple[slice, slice, slice]:
+    z, y, x = (slice(a - o, b - o) for a, b, o in zip(part.low, part.high, whole.low, strict=True))
     return z, y, x
 
 
-def _find(score_map: NDArray[np.float16], wanted: Targets, look: Scanner, part: Box, region: Box) -> Found:
-    found = [find_peaks(map_, how, part, look.compute.device) for map_, how in zip(score_map, wanted.poolings, strict=True)]
-    return Found(tuple(Peaks(p.positions + np.asarray(region.low), p.scores) for p in found))
+def _find(score_map: NDArray[np.float16], wanted: Targets, look: Scanner, part: Box, wide: Box) -> Found:
+    z, y, x = _within(part, wide)
+    box = Box((z.start, y.start, x.start), (z.stop, y.stop, x.stop))
+    found = [find_peaks(map_, how, box, look.compute.device) for map_, how in zip(score_map, wanted.poolings, strict=True)]
+    return Found(tuple(Peaks(p.positions + np.asarray(wide.low), p.scores) for p in found))
 
 
 def _merged(parts: list[Peaks]) -> Peaks:

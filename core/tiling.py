@@ -30,7 +30,7 @@ class Tile:
         return z, y, x
 
 
-def plan(region: Box, tile: int, overlap: int, stride: int) -> list[Tile]:
+def plan(region: Box, tile: int, overlap: int, stride: int, fixed: bool = False) -> list[Tile]:
     """Cut a region into tiles, section by section, row by row.
 
     Tiles start at multiples of the network's stride from each other, so that its pooling grid is the same in every tile and
@@ -46,6 +46,8 @@ def plan(region: Box, tile: int, overlap: int, stride: int) -> list[Tile]:
         Context on each side in voxels; twice it must be a multiple of `stride`.
     stride : int
         Pooling stride of the network.
+    fixed : bool
+        Give every tile the full edge, whatever it reaches into; else tiles are evened out and cut to what they must cover.
 
     Returns
     -------
@@ -67,7 +69,8 @@ def plan(region: Box, tile: int, overlap: int, stride: int) -> list[Tile]:
     """
     if tile % stride or 2 * overlap % stride or tile <= 2 * overlap:
         raise ValueError(f"tile {tile} and twice the overlap {overlap} must be multiples of {stride}, and the tile larger")
-    axes = [_intervals(a, b, tile, overlap, stride) for a, b in zip(region.low, region.high, strict=True)]
+    cut = _full if fixed else _even
+    axes = [cut(a, b, tile, overlap, stride) for a, b in zip(region.low, region.high, strict=True)]
     return [_tile(z, y, x) for z, y, x in itertools.product(*axes)]
 
 
@@ -78,7 +81,12 @@ def _tile(z: Interval, y: Interval, x: Interval) -> Tile:
     return Tile(Box((z[0], y[0], x[0]), (z[3], y[3], x[3])), Box((z[1], y[1], x[1]), (z[2], y[2], x[2])))
 
 
-def _intervals(low: int, high: int, tile: int, overlap: int, stride: int) -> list[Interval]:
+def _full(low: int, high: int, tile: int, overlap: int, stride: int) -> list[Interval]:
+    corners = range(low // stride * stride, high, tile - 2 * overlap)
+    return [(a - overlap, max(a, low), min(a + tile - 2 * overlap, high), a - overlap + tile) for a in corners]
+
+
+def _even(low: int, high: int, tile: int, overlap: int, stride: int) -> list[Interval]:
     start = low // stride * stride
     room = tile - 2 * overlap
     pieces = -(-(high - start) // room)

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from core.configfile import config_to_toml
 from core.errors import CheckpointError, TrainingError
 from core.examples import check_examples, divide
 from core.inference import scanner
-from core.io.atomic import atomic_path
+from core.io.atomic import atomic_path, make_folder
 from core.learner import Learner, learning_rate
 from core.messages import EpochDone, Notice, Progress
 from core.preprocess import preprocess
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 KIND = "deepetpicker training state"
 VERSION = 1
+MAY_CHANGE = ("steps", "minutes", "device", "precision", "tile")  # settings, when a run is resumed
 PATIENCE = 5  # steps in a row whose loss is not finite before training gives up
 
 
@@ -79,7 +80,7 @@ def train(
     run : Path
         Folder of this run; made if it is missing.
     resume : bool
-        Continue the run in that folder.
+        Continue the run in that folder, with its settings; budget, device, precision and tile may be others.
     start : Checkpoint | None
         Begin with these weights instead of fresh ones.
     cache : Path | None
@@ -110,11 +111,13 @@ def train(
     for example in examples:
         prepared[example.tomogram.id] = yield from preprocess(example.tomogram, config.preprocess, cache)
     grounds, held = ([ground(e, prepared[e.tomogram.id], classes) for e in part] for part in (training, validation))
-    run.mkdir(parents=True, exist_ok=True)
+    learner = Learner(config, len(classes), devices.choose(config.train.device, config.train.precision))
+    if start is not None:
+        _start_from(start, learner)
+    course = _resumed(learner, config, run) if resume else _Course()
+    make_folder(run)
     with atomic_path(run / "config.toml") as path:
         path.write_text(config_to_toml(config), encoding="utf-8")
-    learner = Learner(config, len(classes), devices.choose(config.train.device, config.train.precision))
-    course = _begin(learner, run, resume, start)
     template = Checkpoint(
         config=config,
         classes=tuple(classes),
@@ -127,31 +130,44 @@ def train(
     try:
         yield from _steps(learner, course, grounds, held, template, run)
     finally:
-        _write_down(learner, course, run)
+        if learner.whole:
+            _write_down(learner, course, config, run)
     return load_checkpoint(run / "best.pt")
 
 
-def _begin(learner: Learner, run: Path, resume: bool, start: Checkpoint | None) -> _Course:
-    if start is not None:
-        try:
-            learner.network.load_state_dict(start.weights)
-        except RuntimeError as exc:
-            raise CheckpointError(
-                "The checkpoint to start from has another network or number of classes; choose a matching one or start afresh."
-            ) from exc
-    if not resume:
-        return _Course()
+def _start_from(start: Checkpoint, learner: Learner) -> None:
+    try:
+        learner.network.load_state_dict(start.weights)
+    except RuntimeError as exc:
+        raise CheckpointError(
+            "The checkpoint to start from has another network or number of classes; choose a matching one or start afresh."
+        ) from exc
+
+
+def _resumed(learner: Learner, config: RunConfig, run: Path) -> _Course:
     state = load_tensors(run / "last.pt", KIND, VERSION)
     try:
+        other = sorted(_settings(asdict(config)) - _settings(state["config"]))
+        if other:
+            names = ", ".join(f"{table}.{name} = {value!r}" for table, name, value in other)
+            raise CheckpointError(f"{run} was begun with other settings than {names}: use those in its config.toml.")
         learner.load_state(state["learner"])
-        return _Course(**state["course"])
-    except (KeyError, TypeError, RuntimeError, ValueError) as exc:
-        raise CheckpointError(f"{run} cannot be resumed with these settings: use those in its config.toml.") from exc
+        course = _Course(**state["course"])
+    except (LookupError, TypeError, RuntimeError, ValueError, AttributeError) as exc:
+        raise CheckpointError(f"{run} cannot be resumed: its last.pt is damaged or of other classes; start a new run.") from exc
+    # a longer budget sets the marks of the next validations anew
+    course.validated = min(course.validated, int(_fraction(course, config) * config.train.validations))
+    return course
 
 
-def _write_down(learner: Learner, course: _Course, run: Path) -> None:
-    state = {"kind": KIND, "version": VERSION, "learner": learner.state(), "course": asdict(course)}
-    save_tensors(state, run / "last.pt")
+def _settings(config: dict[str, dict[str, Any]]) -> set[tuple[str, str, Any]]:
+    """List the settings that a resumed run must keep: all but its budget and the machine."""
+    return {(table, name, value) for table, part in config.items() for name, value in part.items() if name not in MAY_CHANGE}
+
+
+def _write_down(learner: Learner, course: _Course, config: RunConfig, run: Path) -> None:
+    parts = {"config": asdict(config), "learner": learner.state(), "course": asdict(course)}
+    save_tensors({"kind": KIND, "version": VERSION, **parts}, run / "last.pt")
     with atomic_path(run / "history.json") as path:
         path.write_text(json.dumps(course.history, indent=1), encoding="utf-8")
 
@@ -159,28 +175,36 @@ def _write_down(learner: Learner, course: _Course, run: Path) -> None:
 def _steps(
     learner: Learner, course: _Course, grounds: list[Ground], held: list[Ground], template: Checkpoint, run: Path
 ) -> Generator[Message, None, None]:
-    train_config = template.config.train
-    sampler = Sampler(grounds, train_config, template.config.label)
-    failures, last = 0, time.monotonic()
-    while (done := _fraction(course, template.config)) < 1 or course.validated == 0:
-        rate = learning_rate(train_config.learning_rate, done)
-        loss = learner.step(sampler.batch(course.step), _noise_seed(train_config.seed, course.step), rate)
-        course.step += 1
+    config = template.config
+    sampler = Sampler(grounds, config.train, config.label)
+    failures = 0
+    while True:
+        # looked at first, so that a run that ended between a step and its validation goes on with the validation
+        if int(min(_fraction(course, config), 1.0) * config.train.validations) > course.validated:
+            yield from _validation(learner, course, held, template, run)
+            _write_down(learner, course, config, run)
+        if _fraction(course, config) >= 1:
+            return
+        loss = _step(learner, course, sampler, config)
         failures = 0 if math.isfinite(loss) else failures + 1
         if failures == PATIENCE:
             raise TrainingError(
                 f"The loss was not finite for {PATIENCE} steps in a row at step {course.step}: lower the learning rate "
-                f"({train_config.learning_rate:g}) or set precision to float32. The best checkpoint so far is kept."
+                f"({config.train.learning_rate:g}) or set precision to float32. The best checkpoint so far is kept."
             )
-        course.recent.append(loss)
-        course.seconds, last = course.seconds + time.monotonic() - last, time.monotonic()
-        fraction = _fraction(course, template.config)
-        eta = course.seconds / course.step * _steps_left(course, template.config)
+        fraction = _fraction(course, config)
+        eta = course.seconds * max(1 / fraction - 1, 0) if fraction else None
         yield Progress(stage="Training", done=min(fraction, 1.0), total=1.0, eta=eta, detail=f"loss {loss:.3f}")
-        if int(min(fraction, 1.0) * train_config.validations) > course.validated or fraction >= 1:
-            yield from _validation(learner, course, held, template, run, rate)
-            course.seconds, last = course.seconds + time.monotonic() - last, time.monotonic()
-            _write_down(learner, course, run)
+
+
+def _step(learner: Learner, course: _Course, sampler: Sampler, config: RunConfig) -> float:
+    began = time.monotonic()
+    rate = learning_rate(config.train.learning_rate, _fraction(course, config))
+    loss = learner.step(sampler.batch(course.step), _noise_seed(config.train.seed, course.step), rate)
+    course.step += 1
+    course.recent.append(loss)
+    course.seconds += time.monotonic() - began
+    return loss
 
 
 def _noise_seed(seed: int, step: int) -> int:
@@ -194,15 +218,10 @@ def _fraction(course: _Course, config: RunConfig) -> float:
     return max(by_steps, by_time)
 
 
-def _steps_left(course: _Course, config: RunConfig) -> float:
-    fraction = _fraction(course, config)
-    return course.step * (1 - fraction) / fraction if fraction else math.inf
-
-
 def _validation(
-    learner: Learner, course: _Course, held: list[Ground], template: Checkpoint, run: Path, rate: float
+    learner: Learner, course: _Course, held: list[Ground], template: Checkpoint, run: Path
 ) -> Generator[Message, None, None]:
-    config = template.config
+    config, began = template.config, time.monotonic()
     quiet = replace(config.train, augment=False, seed=config.train.seed + 1)
     crops = Sampler(held, quiet, config.label).batch(0)
     validation_loss = learner.validation_loss(crops)
@@ -211,9 +230,12 @@ def _validation(
     score = [round(verdict.f1, 4), round(verdict.average_precision, 4), -validation_loss]
     best = score > course.best
     if best:
-        course.best = score
         save_checkpoint(_judged(template, learner, verdict, course.step), run / "best.pt")
+        course.best = score
     finite = [v for v in course.recent if math.isfinite(v)]
+    course.recent.clear()
+    course.seconds += time.monotonic() - began
+    course.validated = int(_fraction(course, config) * config.train.validations)
     report = EpochDone(
         step=course.step,
         seconds=course.seconds,
@@ -221,11 +243,9 @@ def _validation(
         validation_loss=validation_loss,
         f1=verdict.f1,
         threshold=float(np.mean(list(verdict.thresholds.values()))),
-        learning_rate=rate,
+        learning_rate=learner.learning_rate,
         best=best,
     )
-    course.recent.clear()
-    course.validated = max(course.validated + 1, int(_fraction(course, config) * config.train.validations))
     course.history.append(asdict(report))
     yield report
 

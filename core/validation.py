@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from core.calibration import best_expected_threshold, calibrated, fit_calibration
+from core.calibration import best_expected_threshold, calibrated, fit_calibration, fit_mixture
 from core.messages import Progress
 from core.metrics import Ranking, best_threshold, figures, rank
 from core.particles import ParticleTable, Status
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from core.config import RunConfig
     from core.inference import Scanner
     from core.messages import Message
+    from core.metrics.matching import Reals
     from core.particles import ClassSpec
     from core.sampling import Ground
+    from core.types import BoolArray, Positions, Voxels
 
 MATCH = 0.5  # reach of a hit in particle radii
 
@@ -33,7 +36,8 @@ class Verdict:
     Attributes
     ----------
     f1, average_precision : float
-        Means over the classes, the F1 at each class's best threshold.
+        Means over the classes, the F1 at each class's best threshold. Where not every particle was clicked, only picks that are
+        known to be right or wrong count.
     calibration : dict[int, tuple[float, float]]
         For each class id, slope and offset of the score's logit.
     thresholds : dict[int, float]
@@ -72,28 +76,36 @@ def validate(
     Verdict
         Figures, calibration and thresholds.
     """
-    rankings: dict[int, list[Ranking]] = {spec.id: [] for spec in classes}
+    evidence: dict[int, list[_Evidence]] = {spec.id: [] for spec in classes}
     for part in held:
         picks = yield from _picks(look, part, classes, config)
         for spec in classes:
-            rankings[spec.id].append(_ranking(part, picks, spec))
-    pooled = {class_id: _pooled(parts) for class_id, parts in rankings.items()}
-    calibration = {class_id: fit_calibration(ranking) for class_id, ranking in pooled.items()}
-    precisions = [figures(ranking).average_precision or 0.0 for ranking in pooled.values()]
+            evidence[spec.id].append(_evidence(part, picks, spec))
+    pooled = {class_id: _pooled(parts) for class_id, parts in evidence.items()}
+    judged = {class_id: _calibration_and_threshold(known) for class_id, known in pooled.items()}
     return Verdict(
-        f1=float(np.mean([best_threshold(ranking)[1] for ranking in pooled.values()])),
-        average_precision=float(np.mean(precisions)),
-        calibration=calibration,
-        thresholds={class_id: _threshold(ranking, calibration[class_id]) for class_id, ranking in pooled.items()},
+        f1=float(np.mean([best_threshold(known.ranking)[1] for known in pooled.values()])),
+        average_precision=float(np.mean([figures(known.ranking).average_precision or 0.0 for known in pooled.values()])),
+        calibration={class_id: calibration for class_id, (calibration, _) in judged.items()},
+        thresholds={class_id: threshold for class_id, (_, threshold) in judged.items()},
     )
 
 
-def _threshold(ranking: Ranking, calibration: tuple[float, float]) -> float:
-    """Choose a threshold; without a single known false pick, half of what the known particles typically score."""
-    scores = calibrated(ranking.scores, calibration)
-    if ranking.hits.all():
-        return float(np.median(scores)) / 2 if len(scores) else 0.5
-    return best_expected_threshold(scores, ranking.truth)
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What is known of the picks of one class: those that are right or wrong, and the scores of those that may be either."""
+
+    ranking: Ranking
+    unknown: Reals
+
+
+def _calibration_and_threshold(known: _Evidence) -> tuple[tuple[float, float], float]:
+    if not len(known.unknown):
+        calibration = fit_calibration(known.ranking)
+        return calibration, best_expected_threshold(calibrated(known.ranking.scores, calibration), known.ranking.truth)
+    calibration = fit_mixture(known.ranking, known.unknown)
+    scores = calibrated(np.concatenate([known.ranking.scores, known.unknown]), calibration)
+    return calibration, best_expected_threshold(scores, float(scores.sum()))
 
 
 def _picks(look: Scanner, part: Ground, classes: Sequence[ClassSpec], config: RunConfig) -> Generator[Message, None, ParticleTable]:
@@ -110,27 +122,39 @@ def _picks(look: Scanner, part: Ground, classes: Sequence[ClassSpec], config: Ru
             yield replace(message, stage="Validating")
 
 
-def _ranking(part: Ground, picks: ParticleTable, spec: ClassSpec) -> Ranking:
+def _evidence(part: Ground, picks: ParticleTable, spec: ClassSpec) -> _Evidence:
     truth = accepted_truth(part.example, [spec])
     found = picks.select(picks.class_ids == spec.id)
-    neutral = truth.positions[truth.statuses == Status.CANDIDATE]
-    reach = MATCH * spec.diameter / 2 / part.example.tomogram.voxel_size
-    wanted = truth.positions[truth.statuses == Status.ACCEPTED]
-    ranking = rank(wanted, found.positions, found.scores.astype(np.float64), reach, neutral)
-    return ranking if part.example.complete else _known(ranking, found, part, spec)
-
-
-def _known(ranking: Ranking, found: ParticleTable, part: Ground, spec: ClassSpec) -> Ranking:
-    """Leave out the picks of which nobody said whether they are right: where not every particle was clicked, most are."""
-    rejected = part.example.particles.positions[part.rejected]
+    wanted, neutral = (truth.positions[truth.statuses == status] for status in (Status.ACCEPTED, Status.CANDIDATE))
     radius = spec.diameter / 2 / part.example.tomogram.voxel_size
-    wrong = rank(rejected, found.positions, found.scores.astype(np.float64), radius)
-    hits = Ranking(ranking.scores[ranking.hits], ranking.hits[ranking.hits], ranking.distances[ranking.hits], ranking.truth)
-    misses = Ranking(wrong.scores[wrong.hits], ~wrong.hits[wrong.hits], wrong.distances[wrong.hits] * np.nan, 0)
-    return _pooled([hits, misses])
+    if part.example.complete:
+        return _Evidence(_ranked(wanted, found, MATCH * radius, neutral), np.zeros(0))
+    rejected = part.example.particles.positions[part.rejected]
+    wrong = _near(found.positions, rejected, radius) & ~_near(found.positions, wanted, MATCH * radius)
+    ranking = _ranked(wanted, found.select(~wrong), MATCH * radius, neutral)
+    known = _kept(ranking, ranking.hits)
+    return _Evidence(_joined([known, _ranked(wanted[:0], found.select(wrong), 0.0, neutral[:0])]), ranking.scores[~ranking.hits])
 
 
-def _pooled(parts: Sequence[Ranking]) -> Ranking:
+def _ranked(wanted: Positions, found: ParticleTable, reach: Voxels, neutral: Positions) -> Ranking:
+    return rank(wanted, found.positions, found.scores.astype(np.float64), reach, neutral)
+
+
+def _near(positions: Positions, others: Positions, distance: Voxels) -> BoolArray:
+    if not len(others):
+        return np.zeros(len(positions), np.bool_)
+    return np.asarray(cKDTree(others).query(positions)[0] <= distance, np.bool_)
+
+
+def _kept(ranking: Ranking, rows: BoolArray) -> Ranking:
+    return Ranking(ranking.scores[rows], ranking.hits[rows], ranking.distances[rows], ranking.truth)
+
+
+def _pooled(parts: Sequence[_Evidence]) -> _Evidence:
+    return _Evidence(_joined([part.ranking for part in parts]), np.concatenate([part.unknown for part in parts]))
+
+
+def _joined(parts: Sequence[Ranking]) -> Ranking:
     scores = np.concatenate([r.scores for r in parts])
     order = np.argsort(-scores, kind="stable")
     return Ranking(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from core.calibration import IDENTITY, LEAST, calibrated, fit_calibration
+from core.calibration import IDENTITY, LEAST, best_expected_threshold, calibrated, fit_calibration, fit_mixture
 from core.metrics import Ranking
 
 GRID = np.linspace(0, 1, 201)
@@ -78,3 +78,34 @@ def test_few_candidates_move_little():
 
 def test_a_single_score_can_be_calibrated():
     assert float(calibrated(0.5, (1.0, 1.0))) == pytest.approx(expit(1.0))
+
+
+def test_a_mixture_tells_two_kinds_apart_of_which_few_are_known():
+    rng = np.random.default_rng(3)
+    right, wrong = expit(rng.normal(3.0, 1.0, 80)), expit(rng.normal(-1.5, 1.0, 120))
+    known = Ranking(np.sort(right[:6])[::-1], np.ones(6, bool), np.zeros(6), 6)
+    curve = fit_mixture(known, np.concatenate([right[6:], wrong]))
+    scores = calibrated(np.concatenate([right, wrong]), curve)
+    assert scores.sum() == pytest.approx(80, rel=0.1)
+    threshold = best_expected_threshold(scores, float(scores.sum()))
+    assert ((scores >= threshold) == (np.arange(200) < 80)).mean() > 0.95
+
+
+def test_known_wrong_candidates_move_the_curve():
+    right, doubtful = np.full(10, 0.95), np.full(10, 0.6)
+    hits, misses = np.ones(10, bool), np.zeros(10, bool)
+    without = fit_mixture(Ranking(right, hits, right, 10), np.concatenate([doubtful, np.full(10, 0.1)]))
+    scores, which = np.concatenate([right, doubtful]), np.concatenate([hits, misses])
+    told = fit_mixture(Ranking(scores, which, scores, 10), np.full(10, 0.1))
+    assert calibrated(0.6, told) < calibrated(0.6, without)
+
+
+@pytest.mark.parametrize("known", [0, 3])
+def test_too_few_candidates_for_a_mixture_change_nothing(known):
+    ones = np.full(known, 0.9)
+    assert fit_mixture(Ranking(ones, np.ones(known, bool), ones, known), np.array([0.2, 0.3])) == IDENTITY
+
+
+def test_the_expected_threshold_lies_between_what_is_kept_and_what_is_not():
+    assert best_expected_threshold([0.9, 0.8, 0.1, 0.05], 2) == pytest.approx(0.45)
+    assert best_expected_threshold([], 3) == 0.5

@@ -57,7 +57,7 @@ def describe_project(project: Project) -> Description:
         ],
         "classes": _class_values(classes),
     }
-    header = ("tomogram", "annotated completely", "accepted", "candidates", "rejected", "file")
+    header = ("tomogram", "complete part", "accepted", "candidates", "rejected", "file")
     rows = [
         (
             record.id,

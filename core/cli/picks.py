@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +16,13 @@ from core.errors import ProjectError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+
     from core.checkpoint import Checkpoint
     from core.config import RunConfig
     from core.particles import ParticleTable, PickResult
     from core.project import Project
-    from core.tomogram import Tomogram
+    from core.tomogram import Box, Tomogram
 
 
 def pick(
@@ -54,27 +57,34 @@ def pick(
     [bold]Example:[/]  deepetpicker pick TS_03.mrc --model ribosomes/models/best.pt --out picks.csv
     """
     report = Report(as_json)
-    settings = run_config(config, assign or (), device=device)
+    order = _Order(run_config(config, assign or (), device=device), threshold, region)
     if target.is_dir():
         if out or voxel_size or pixel_size:
             raise typer.BadParameter("--out, --voxel-size and --pixel-size go with a tomogram file; of a project, use export")
-        _pick_project(report, target, model, tomogram, threshold, region, settings)
+        _pick_project(report, order, target, model, tomogram)
         return
     if model is None or tomogram:
         raise typer.BadParameter("a tomogram file needs --model and goes without --tomogram")
-    _pick_file(report, target, model, out or Path(f"{target.stem}_picks.csv"), threshold, region, voxel_size, pixel_size, settings)
+    _pick_file(report, order, target, model, out or Path(f"{target.stem}_picks.csv"), voxel_size, pixel_size)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """How to look, whatever is looked at."""
+
+    settings: RunConfig
+    threshold: float | None
+    region: str | None
+
+    def part(self, tomogram: Tomogram) -> Box | None:
+        return None if self.region is None else parsed_box(self.region, tomogram.shape)
+
+    def picks(self, result: PickResult) -> ParticleTable:
+        return result.picks(self.threshold, self.settings.pick.edge)
 
 
 def _pick_file(
-    report: Report,
-    target: Path,
-    model: Path,
-    out: Path,
-    threshold: float | None,
-    region: str | None,
-    voxel_size: float | None,
-    pixel_size: float | None,
-    settings: RunConfig,
+    report: Report, order: _Order, target: Path, model: Path, out: Path, voxel_size: float | None, pixel_size: float | None
 ) -> None:
     from core.checkpoint import load_checkpoint
     from core.io.particles import TiltSeriesGeometry, write_particles
@@ -82,26 +92,17 @@ def _pick_file(
 
     checkpoint = load_checkpoint(model)
     tomogram = open_tomogram(target, voxel_size=voxel_size)
-    result = _found(report, tomogram, checkpoint, settings, region, None)
-    picks = result.picks(threshold, settings.pick.edge)
+    result = _found(report, order, tomogram, checkpoint, None)
     series = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
-    written = write_particles(out, picks, result.classes, tomogram, tilt_series=series)
+    written = write_particles(out, order.picks(result), result.classes, tomogram, tilt_series=series)
     for notice in written.notices:
         report.note(notice)
     files = [str(path) for path in written.files]
-    counts = _counts(result, picks, threshold)
-    report.result({"tomograms": {tomogram.id: counts}, "files": files}, _shown({tomogram.id: counts}), f"Picks: {', '.join(files)}")
+    counts = {tomogram.id: _counts(order, result)}
+    report.result({"tomograms": counts, "files": files}, _shown(counts), f"Picks: {', '.join(files)}")
 
 
-def _pick_project(
-    report: Report,
-    folder: Path,
-    model: Path | None,
-    names: Sequence[str] | None,
-    threshold: float | None,
-    region: str | None,
-    settings: RunConfig,
-) -> None:
+def _pick_project(report: Report, order: _Order, folder: Path, model: Path | None, names: Sequence[str] | None) -> None:
     from core.checkpoint import load_checkpoint
     from core.configfile import config_to_toml
     from core.gathering import chosen_tomograms, keep_picks
@@ -117,18 +118,16 @@ def _pick_project(
         wanted = chosen_tomograms(project, names)
         run = project.new_run("pick")
         with atomic_path(run / "config.toml") as path:
-            path.write_text(config_to_toml(settings), encoding="utf-8")
+            path.write_text(config_to_toml(order.settings), encoding="utf-8")
         counts = {}
         for name in wanted:
             tomogram = project.tomogram(name)
-            result = _found(report, tomogram, checkpoint, settings, region, folder / "cache")
+            result = _found(report, order, tomogram, checkpoint, folder / "cache")
             write_particles(run / f"{safe_name(name)}.csv", result.table, result.classes, tomogram)
-            picks = result.picks(threshold, settings.pick.edge)
-            keep_picks(project, picks, result.classes)
-            counts[name] = _counts(result, picks, threshold)
-    report.result(
-        {"model": str(chosen), "run": str(run), "tomograms": counts}, _shown(counts), f"All that scored above the floor: {run}"
-    )
+            keep_picks(project, order.picks(result), result.classes, order.part(tomogram))
+            counts[name] = _counts(order, result)
+    values = {"model": str(chosen), "run": str(run), "tomograms": counts}
+    report.result(values, _shown(counts), f"All that scored above the floor: {run}")
 
 
 def _newest(project: Project) -> Path:
@@ -138,21 +137,19 @@ def _newest(project: Project) -> Path:
     return models[-1]
 
 
-def _found(
-    report: Report, tomogram: Tomogram, checkpoint: Checkpoint, settings: RunConfig, region: str | None, cache: Path | None
-) -> PickResult:
+def _found(report: Report, order: _Order, tomogram: Tomogram, checkpoint: Checkpoint, cache: Path | None) -> PickResult:
     from core.picking import pick
 
     for notice in tomogram.notices:
         report.note(f"{tomogram.id}: {notice}")
-    part = None if region is None else parsed_box(region, tomogram.shape)
-    return report.follow(pick(tomogram, checkpoint, settings.pick, region=part, cache=cache))
+    return report.follow(pick(tomogram, checkpoint, order.settings.pick, region=order.part(tomogram), cache=cache))
 
 
-def _counts(result: PickResult, picks: ParticleTable, threshold: float | None) -> dict[str, Any]:
+def _counts(order: _Order, result: PickResult) -> dict[str, Any]:
+    picks = order.picks(result)
     return {
         spec.name: {
-            "threshold": result.thresholds[spec.id] if threshold is None else threshold,
+            "threshold": result.thresholds[spec.id] if order.threshold is None else order.threshold,
             "picks": int((picks.class_ids == spec.id).sum()),
             "candidates": int((result.table.class_ids == spec.id).sum()),
         }
@@ -160,6 +157,6 @@ def _counts(result: PickResult, picks: ParticleTable, threshold: float | None) -
     }
 
 
-def _shown(counts: dict[str, dict[str, Any]]) -> Any:
+def _shown(counts: dict[str, dict[str, Any]]) -> Table:
     rows = [(name, kind, *found.values()) for name, classes in counts.items() for kind, found in classes.items()]
     return table("", ("tomogram", "class", "threshold", "picks", "above the floor"), rows)

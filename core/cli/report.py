@@ -105,7 +105,7 @@ class _Remaining(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         eta = task.fields["eta"]
-        return Text("" if eta is None or task.finished else f"{duration(eta)} left", style="cyan")
+        return Text("" if eta is None or eta <= 0 else f"{duration(eta)} left", style="cyan")
 
 
 class Follower:
@@ -155,7 +155,7 @@ class Follower:
 
     def _line(self, step: Step, facts: str) -> None:
         done = f"{step.done / step.total:.0%}" if step.total else ""
-        left = f"{duration(step.eta)} left" if step.eta else ""
+        left = f"{duration(step.eta)} left" if step.eta and step.eta > 0 else ""
         said = ", ".join(part for part in (done, left, facts) if part)
         self._report.errors.print(f"{step.stage}: {said}", soft_wrap=True, markup=False)
 
@@ -220,7 +220,7 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -
     """
     laid = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD)
     for number, name in enumerate(header):
-        laid.add_column(name, justify="right" if number else "left")
+        laid.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
         laid.add_row(*(escape(_cell(value)) for value in row))
     return laid

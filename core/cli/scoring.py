@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.metrics import Evaluation, Figures
     from core.project import Project
 
-HEADER = ("class", "truth", "picks", "hits", "precision", "recall", "F1", "AP", "error (voxels)")
+HEADER = ("class", "truth", "picks", "hits", "prec.", "recall", "F1", "AP", "error/vox")
 
 
 def evaluate(

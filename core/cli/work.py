@@ -16,6 +16,8 @@ from core.errors import ProjectError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.checkpoint import Checkpoint
+    from core.config import RunConfig
     from core.examples import Example
     from core.particles import ClassSpec
 
@@ -83,10 +85,10 @@ def train(
         raise typer.BadParameter(
             "a resumed run keeps its tomograms, classes and settings; leave --tomogram, --class, --config and --start out"
         )
-    from core import training
-    from core.checkpoint import load_checkpoint, save_checkpoint
+    from core.checkpoint import load_checkpoint
 
     report = Report(as_json)
+    resumed = None if resume is None else _resumed(resume)
     settings = run_config(
         resume / "config.toml" if resume else config,
         assign or (),
@@ -97,21 +99,34 @@ def train(
         device=device,
     )
     started = None if start is None else load_checkpoint(start)
-    run, learnt, specs = _resumed(resume) if resume else _begun(project or Path(), tomogram, classes)
+    run, learnt, specs = resumed or _begun(project or Path(), tomogram, classes)
+    _train(report, run, learnt, specs, settings, resume is not None, started)
+
+
+def _train(
+    report: Report,
+    run: Path,
+    learnt: list[Example],
+    specs: list[ClassSpec],
+    settings: RunConfig,
+    resume: bool,
+    start: Checkpoint | None,
+) -> None:
+    from core.checkpoint import save_checkpoint
+    from core.training import train
+
+    job = train(learnt, specs, settings, run, resume=resume, start=start, cache=_beside(run, "cache"))
     try:
-        checkpoint = report.follow(
-            training.train(learnt, specs, settings, run, resume=resume is not None, start=started, cache=_beside(run, "cache"))
-        )
+        checkpoint = report.follow(job)
     except KeyboardInterrupt:
         if (run / "last.pt").exists():
-            report.note(f"Stopped; the best network so far is kept. Continue with: deepetpicker train --resume {run}")
+            report.note(f"Stopped; nothing is lost. Continue with: deepetpicker train --resume {run}")
         raise
     model = _beside(run, "models") / f"{run.name}.pt"
     save_checkpoint(checkpoint, model)
-    values = {"run": str(run), "model": str(model), "metrics": checkpoint.metrics}
     thresholds = {spec.name: checkpoint.thresholds[spec.id] for spec in checkpoint.classes}
     report.result(
-        values | {"thresholds": thresholds},
+        {"run": str(run), "model": str(model), "metrics": checkpoint.metrics, "thresholds": thresholds},
         table("", ("class", "threshold"), list(thresholds.items())),
         f"F1 on the held-back part: {checkpoint.metrics['f1']:.3f}. Trained network: {model}",
     )

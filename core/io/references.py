@@ -49,6 +49,8 @@ def read_references(path: Path) -> tuple[ParticleTable, tuple[ClassSpec, ...]]:
     """
     rows = _Rows(path, ("class", "x", "y", "z", "diameter_voxels"))
     names, diameters = np.array(rows.words("class")), rows.numbers("diameter_voxels")
+    if np.isnan(diameters).any():
+        raise FileFormatError(f"{path} has references without a diameter; fill the column diameter_voxels in every row.")
     classes = tuple(
         ClassSpec(id=number, name=name, diameter=float(np.median(diameters[names == name])))
         for number, name in enumerate(sorted(set(rows.words("class"))), start=1)

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from core import learner as learning
+from core.augment import Pose
+from core.config import NetworkConfig, RunConfig, TrainConfig
+from core.device import Compute
+from core.labels import make_labels
+from core.learner import Learner, learning_rate
+from core.sampling import Crop, Trust
+
+PATCH = 16
+CPU = Compute(torch.device("cpu"), torch.float32)
+HALF = Compute(torch.device("cpu"), torch.float16)
+
+
+def config(preset="fast", **train):
+    return RunConfig(network=NetworkConfig(preset=preset), train=TrainConfig(patch=32, **{"learning_rate": 5e-3, **train}))
+
+
+def crop(seed=0, classes=1):
+    """A bright ball for each class, of different brightness, in noise."""
+    rng = np.random.default_rng(seed)
+    centres = np.array([[5.0, 5, 5], [10.0, 10, 10]])[:classes]
+    labels = make_labels(centres, np.arange(1, classes + 1), np.full(classes, 8.0), (PATCH,) * 3, "ball", 1.0)
+    block = rng.normal(0, 0.3, (PATCH,) * 3).astype(np.float32) + 2 * labels.classes
+    return Crop(
+        block=block.astype(np.float32),
+        pose=Pose(),
+        classes=labels.classes,
+        trust=np.full((PATCH,) * 3, Trust.UNLABELLED, np.uint8) * (labels.classes == 0) + (labels.classes > 0),
+        heights=np.linspace(1, 0, PATCH, dtype=np.float32),
+    )
+
+
+def spoilt():
+    good = crop()
+    return replace(good, block=np.full_like(good.block, np.nan))
+
+
+def flat(state):
+    """All tensors and numbers of a nested state, by path."""
+    if isinstance(state, dict):
+        return {f"{k}/{path}": v for k, part in state.items() for path, v in flat(part).items()}
+    if isinstance(state, list | tuple):
+        return flat(dict(enumerate(state)))
+    return {"": state}
+
+
+def assert_same(one, two):
+    one, two = flat(one), flat(two)
+    assert one.keys() == two.keys()
+    for path, value in one.items():
+        same = torch.equal(value, two[path]) if isinstance(value, torch.Tensor) else value == two[path]
+        assert same, path
+
+
+@pytest.mark.parametrize("preset", ["fast", "published"])
+@pytest.mark.parametrize("classes", [1, 2])
+@pytest.mark.parametrize("loss", ["mixed", "dice"])
+def test_a_few_steps_lower_the_loss(preset, classes, loss):
+    learner = Learner(config(preset, loss=loss, augment=False, hard_fraction=0.0), classes, CPU)
+    seen = [learner.step([crop(classes=classes)], i, 5e-3) for i in range(8)]
+    assert all(map(math.isfinite, seen))
+    assert seen[-1] < 0.93 * seen[0]
+
+
+def test_the_same_seed_begins_with_the_same_weights():
+    states = [Learner(config(seed=seed), 1, CPU).state()["network"] for seed in (1, 1, 2)]
+    assert_same(states[0], states[1])
+    assert not torch.equal(states[0]["head.weight"], states[2]["head.weight"])
+
+
+def test_two_learners_learn_the_same_and_continuing_is_exact():
+    one, two = Learner(config(), 1, CPU), Learner(config(), 1, CPU)
+    for i in range(4):
+        one.step([crop(i)], i, 1e-3)
+    for i in range(2):
+        two.step([crop(i)], i, 1e-3)
+    three = Learner(config(seed=9), 1, CPU)
+    three.load_state(copy.deepcopy(two.state()))
+    for i in range(2, 4):
+        three.step([crop(i)], i, 1e-3)
+    assert_same(one.state(), three.state())
+
+
+@pytest.mark.parametrize("average", [0.99, 0.0])
+def test_a_loss_that_is_not_finite_changes_nothing(average):
+    learner = Learner(config(average=average), 1, CPU)
+    learner.step([crop()], 0, 1e-3)
+    before = copy.deepcopy(learner.state())
+    assert math.isnan(learner.step([spoilt()], 1, 1e-3))
+    assert_same(learner.state(), before)
+    assert math.isfinite(learner.step([crop()], 2, 1e-3))
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(monkeypatch):
+    learner = Learner(config(), 1, CPU)
+    learner.step([crop()], 0, 1e-3)
+    before = copy.deepcopy(learner.state())
+    monkeypatch.setattr(learning, "masked_dice", lambda logits, *_: (logits - logits).sum().clamp_min(0).sqrt())
+    assert math.isnan(learner.step([crop()], 1, 1e-3))
+    assert_same(learner.state(), before)
+
+
+def test_an_interrupt_while_the_loss_is_computed_changes_nothing(monkeypatch):
+    learner = Learner(config(), 1, CPU)
+    learner.step([crop()], 0, 1e-3)
+    before = copy.deepcopy(learner.state())
+    monkeypatch.setattr(learning, "masked_dice", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        learner.step([crop()], 1, 1e-3)
+    assert_same(learner.state(), before)
+    assert learner.whole
+
+
+def test_an_interrupt_while_weights_change_is_remembered(monkeypatch):
+    learner = Learner(config(), 1, CPU)
+    monkeypatch.setattr(learner.optimiser, "step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        learner.step([crop()], 0, 1e-3)
+    assert not learner.whole
+
+
+def test_half_precision_survives_a_loss_that_is_not_finite():
+    learner = Learner(config(), 1, HALF)
+    learner.step([crop()], 0, 1e-3)
+    weights = copy.deepcopy(learner.state()["network"])
+    assert math.isnan(learner.step([spoilt()], 1, 1e-3))
+    assert_same(learner.state()["network"], weights)
+    assert math.isfinite(learner.step([crop()], 2, 1e-3))
+
+
+def test_the_running_average_follows_the_weights():
+    learner = Learner(config(average=0.5), 1, CPU)
+    trail = []
+    for i in range(3):
+        learner.step([crop(i)], i, 1e-3)
+        trail.append(copy.deepcopy(dict(learner.network.state_dict())))
+    expected = trail[0]["head.bias"]
+    for count, state in enumerate(trail[1:], 1):
+        decay = min(0.5, (1 + count) / (10 + count))
+        expected = decay * expected + (1 - decay) * state["head.bias"]
+    torch.testing.assert_close(learner.best_network.state_dict()["head.bias"], expected)
+    assert not torch.equal(learner.best_network.state_dict()["head.bias"], trail[-1]["head.bias"])
+
+
+def test_without_an_average_the_network_itself_is_the_best():
+    learner = Learner(config(average=0.0), 1, CPU)
+    assert learner.best_network is learner.network
+
+
+def test_measuring_the_loss_learns_nothing_and_repeats():
+    learner = Learner(config(), 1, CPU)
+    learner.step([crop()], 0, 1e-3)
+    before = copy.deepcopy(learner.state())
+    assert learner.validation_loss([crop(1)]) == learner.validation_loss([crop(1)])
+    assert_same(learner.state(), before)
+
+
+def test_noise_depends_on_its_seed_and_is_off_without_augmentation():
+    def first_loss(seed, **train):
+        return Learner(config(**train), 1, CPU).step([crop()], seed, 1e-3)
+
+    assert first_loss(1) == first_loss(1) != first_loss(2)
+    assert first_loss(1, augment=False) == first_loss(2, augment=False)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("fraction", [0.0, 0.02, 0.25, 0.5])
+@pytest.mark.parametrize("kind", ["spread", "ties", "certain"])
+def test_exactly_the_most_particle_like_unlabelled_voxels_are_left_out(channels, fraction, kind):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, channels, 8, 8, 8, generator=generator)
+    logits = {"spread": logits, "ties": logits.round(), "certain": logits - 60 if channels == 1 else logits * 0}[kind]
+    if channels > 1 and kind == "certain":
+        logits[:, 0] = 60
+    trust = torch.randint(0, 3, (2, 1, 8, 8, 8), generator=generator).to(torch.uint8)
+    weights = learning._weights(trust, logits, fraction)
+    unlabelled = trust == Trust.UNLABELLED
+    spared = unlabelled & (weights == 0)
+    p = learning.probabilities(logits)
+    likely = p if channels == 1 else 1 - p[:, :1]
+    assert int(spared.sum()) == int(fraction * int(unlabelled.sum()))
+    assert (weights[trust == Trust.LABEL] == 1).all()
+    assert (weights[trust == Trust.NOTHING] == 0).all()
+    if spared.any():
+        assert likely[spared].min() >= likely[unlabelled & ~spared].max()
+
+
+def test_the_learning_rate_rises_for_a_tenth_and_falls_for_the_rest():
+    rates = [learning_rate(2e-3, f) for f in np.linspace(0, 1, 1001)]
+    assert rates[0] == pytest.approx(2e-3 / 30)
+    assert max(rates) == rates[100] == pytest.approx(2e-3)
+    assert rates[-1] == pytest.approx(2e-3 / 3000)
+    assert (np.diff(rates[:101]) > 0).all()
+    assert (np.diff(rates[100:]) < 0).all()
+    assert learning_rate(2e-3, 1.7) == rates[-1]
+
+
+def test_the_learning_rate_of_a_step_is_the_one_given():
+    learner = Learner(config(), 1, CPU)
+    learner.step([crop()], 0, 1.25e-4)
+    assert [group["lr"] for group in learner.optimiser.param_groups] == [1.25e-4]
+
+
+def test_gradients_are_shortened(monkeypatch):
+    learner = Learner(config(loss="dice", average=0.0), 1, CPU)
+    monkeypatch.setattr(learning, "masked_dice", lambda logits, *_: 1e6 * logits.sum())
+    learner.step([crop()], 0, 1e-3)
+    norm = torch.stack([p.grad.norm() for p in learner.network.parameters()]).norm()
+    assert norm == pytest.approx(learning.LARGEST_GRADIENT, rel=1e-3)
