@@ -1,12 +1,60 @@
-"""What all tests share: one thread for each numeric library, fixed seeds for generated examples."""
+"""What all tests share: one thread for each numeric library, fixed seeds for generated examples, and a desk to work at."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
+import warnings
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small arrays: threads cost more than they give, and shared machines suffer
+os.environ.setdefault("QT_API", "pyqt5")
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from app.launch import Application
 
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def toolkit() -> None:
+    """Napari and what it is made of, whose own warnings at import are not ours to heed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import app.window  # noqa: F401
+
+
+@pytest.fixture
+def desk(toolkit: None, qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    """The whole program with its window on the screen; afterwards nothing of it may be left."""
+    if not os.environ.get("DISPLAY") and os.name == "posix":
+        pytest.skip("needs a screen: run the tests with xvfb-run")
+    from qtpy.QtCore import QEvent, QSettings
+    from qtpy.QtWidgets import QApplication
+
+    from app.launch import Application
+
+    monkeypatch.setenv("DEEPETPICKER_HOME", str(tmp_path / "home"))
+    before, threads = set(QApplication.topLevelWidgets()), set(threading.enumerate())
+    made = Application(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    made.window.ask_before_closing = False
+    made.window.show()
+    QApplication.processEvents()
+    yield made
+    made.window.close()
+    made.window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
+    left = [w for w in QApplication.topLevelWidgets() if w not in before and w.isVisible()]
+    assert not left
+    assert not made.runner.busy
+    assert not multiprocessing.active_children()
+    assert {t for t in threading.enumerate() if not t.daemon} <= threads

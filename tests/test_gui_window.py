@@ -1,0 +1,264 @@
+"""The real window under a real mouse."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from core.annotations import AnnotationStore
+from core.io.volumes import write_mrc
+from core.particles import Status
+from core.project.folder import DATABASE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from app.launch import Application
+
+VOXEL_SIZE, DIAMETER = 10.0, 120.0
+SHAPE = (32, 64, 64)
+CENTRES = [(z, y, x) for z in (10, 22) for y in (12, 32, 52) for x in (11, 32, 53)]
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Path:
+    """A tomogram with dark balls at known centres."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(0, 0.3, SHAPE).astype(np.float32)
+    grid = np.stack(np.indices(SHAPE), axis=-1)
+    for centre in CENTRES:
+        data[((grid - centre) ** 2).sum(axis=-1) <= (DIAMETER / VOXEL_SIZE / 2) ** 2] -= 2
+    path = tmp_path / "blobs.mrc"
+    write_mrc(path, data, VOXEL_SIZE)
+    return path
+
+
+@pytest.fixture
+def opened(desk: Application, blobs: Path, qtbot: QtBot) -> Application:
+    desk.project.open_path(blobs)
+    desk.annotate._on_panel_class_edited(1, "diameter", str(DIAMETER))
+    qtbot.wait(50)
+    return desk
+
+
+def mouse(desk: Application, axis: int, position: Any, button: Any = Qt.MouseButton.LeftButton, key: Any = None) -> None:
+    canvas = desk.window.views.canvases[axis]
+    place = QPoint(*canvas.to_pixels(np.asarray(position, float), VOXEL_SIZE))
+    QTest.mouseMove(canvas.native, place)
+    QTest.mouseClick(canvas.native, button, key or Qt.KeyboardModifier.NoModifier, place)
+
+
+def drag(desk: Application, axis: int, start: Any, end: Any) -> None:
+    canvas = desk.window.views.canvases[axis]
+    places = [QPoint(*canvas.to_pixels(np.asarray(p, float), VOXEL_SIZE)) for p in (start, end)]
+    QTest.mousePress(canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[0])
+    for part in (0.3, 0.6, 1.0):
+        between = places[0] + QPoint(*(round(part * d) for d in ((places[1] - places[0]).x(), (places[1] - places[0]).y())))
+        event_to = canvas.native
+        move(event_to, between)
+    QTest.mouseRelease(canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places[1])
+
+
+def move(widget: Any, place: QPoint) -> None:
+    """QTest.mouseMove holds no button down, so the event is made here."""
+    from qtpy.QtCore import QEvent, QPointF
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    left = Qt.MouseButton.LeftButton
+    event = QMouseEvent(QEvent.Type.MouseMove, QPointF(place), left, left, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, event)
+
+
+def mark(desk: Application, centres: list[tuple[int, int, int]]) -> None:
+    for centre in centres:
+        desk.window.views.go_to(np.asarray(centre, float))
+        mouse(desk, 0, centre)
+
+
+def on_disk(desk: Application) -> np.ndarray:
+    """Positions as another program reads them, beside the running one."""
+    with AnnotationStore.open(desk.session.project.folder / DATABASE) as store:
+        return store.table(desk.session.tomogram.id).positions
+
+
+# ---- marking ----
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_click_in_any_canvas_adds_a_particle_there(opened: Application, axis: int) -> None:
+    opened.window.views.go_to(np.array([10.0, 32.0, 53.0]))
+    mouse(opened, axis, (10, 32, 53))
+    assert np.abs(opened.session.table.positions - [[10, 32, 53]]).max() < 0.5
+    assert opened.session.table.positions[0, axis] == (10, 32, 53)[axis]
+
+
+def test_every_click_is_on_disk_before_the_next_frame(opened: Application) -> None:
+    mark(opened, CENTRES[:3])
+    assert np.array_equal(on_disk(opened), opened.session.table.positions)
+    assert len(on_disk(opened)) == 3
+
+
+def test_drag_moves_and_right_click_removes(opened: Application) -> None:
+    mark(opened, CENTRES[:2])
+    drag(opened, 0, CENTRES[1], (10, 40, 40))
+    assert np.abs(on_disk(opened)[1] - (10, 40, 40)).max() < 0.5
+    mouse(opened, 0, (10, 40, 40), Qt.MouseButton.RightButton)
+    assert len(on_disk(opened)) == 1
+
+
+def test_undo_and_redo_are_keys(opened: Application) -> None:
+    mark(opened, CENTRES[:2])
+    opened.window.undo.trigger()
+    assert len(on_disk(opened)) == 1
+    opened.window.redo.trigger()
+    assert len(on_disk(opened)) == 2
+    assert len(opened.window.views.canvases[1].rings.data) == 2
+
+
+def test_a_click_on_a_particle_selects_and_delete_removes_it(opened: Application) -> None:
+    mark(opened, CENTRES[:2])
+    mouse(opened, 0, CENTRES[1])
+    assert opened.session.selected == opened.session.table.ids[1]
+    opened.window.remove.trigger()
+    assert opened.session.table.ids.tolist() == [1]
+
+
+def test_shift_click_moves_the_crosshair_and_adds_nothing(opened: Application) -> None:
+    mouse(opened, 0, (16, 20, 40), key=Qt.KeyboardModifier.ShiftModifier)
+    assert np.abs(opened.window.views.position - (16, 20, 40)).max() <= 1
+    assert not len(opened.session.table)
+
+
+@pytest.mark.parametrize("away", [0, 3, 5])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_rings_are_exact_cross_sections(opened: Application, axis: int, away: int) -> None:
+    opened.annotate.add(np.array([16.0, 32.0, 32.0]))
+    place = np.array([16.0, 32.0, 32.0])
+    place[axis] += away
+    opened.window.views.go_to(place)
+    radius = DIAMETER / VOXEL_SIZE / 2
+    shown = opened.window.views.canvases[axis].rings._view_size
+    assert shown == pytest.approx([2 * np.sqrt(radius**2 - away**2)], rel=1e-3)
+
+
+def test_a_ring_is_gone_beyond_the_radius(opened: Application) -> None:
+    opened.annotate.add(np.array([16.0, 32.0, 32.0]))
+    opened.window.views.go_to(np.array([16.0 + 7, 32, 32]))
+    assert len(opened.window.views.canvases[0].rings._view_size) == 0
+
+
+# ---- reopening ----
+
+
+def test_a_project_comes_back_with_its_marks(opened: Application) -> None:
+    mark(opened, CENTRES[:4])
+    before, folder = on_disk(opened), opened.session.project.folder
+    opened.project.close()
+    assert opened.session.project is None
+    opened.project.open_path(folder)
+    assert np.array_equal(opened.session.table.positions, before)
+    assert folder in opened.project.recent()
+
+
+def test_the_voxel_size_can_be_corrected_and_is_kept(opened: Application) -> None:
+    opened.window.tomograms.voxel_size.setValue(12.5)
+    assert opened.session.tomogram.voxel_size == 12.5
+    assert opened.session.project.tomogram("blobs").voxel_size == 12.5
+
+
+# ---- the whole way ----
+
+
+def quick(desk: Application, steps: int) -> None:
+    desk.window.train.minutes.setValue(5)
+    values = {"steps": steps, "patch": 32, "batch": 2, "validations": 1, "learning_rate": 5e-3}
+    desk.window.train._forms["train"].set_values(values)
+
+
+def test_from_clicks_to_a_file(opened: Application, qtbot: QtBot, tmp_path: Path) -> None:
+    import starfile
+
+    window, session = opened.window, opened.session
+    mark(opened, CENTRES[:10])
+    quick(opened, 40)
+    window.go_to_step(2)
+    QTest.mouseClick(window.train.train, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.model is not None and not opened.runner.busy, timeout=60_000)
+    assert window.step == 3
+    QTest.mouseClick(window.pick.pick, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not opened.runner.busy, timeout=60_000)
+    candidates = session.table.scores[session.table.statuses == Status.CANDIDATE]
+    assert len(candidates) >= 4
+    window.pick.threshold.setValue(round(1000 * float(np.sort(candidates)[1]) + 1))
+    shown = session.ids(Status.CANDIDATE, shown=True)
+    assert 2 < len(shown) < len(candidates)
+    for _ in range(2):
+        window.forward.trigger()
+        QTest.mouseClick(window.pick.reject, Qt.MouseButton.LeftButton)
+    assert (session.table.statuses == Status.REJECTED).sum() == 2
+    window.go_to_step(4)
+    window.export.which.setCurrentIndex(1)
+    window.export.path.setText(str(tmp_path / "picks.star"))
+    QTest.mouseClick(window.export.export, Qt.MouseButton.LeftButton)
+    assert "read back and checked" in window.export.result.text()
+    rows = starfile.read(tmp_path / "picks" / "blobs.star")
+    wanted = session.table.select(session.shown & (session.table.statuses != Status.REJECTED)).positions
+    centred = rows[[f"rlnCenteredCoordinate{a}Angst" for a in "ZYX"]].to_numpy()
+    assert np.abs(centred / VOXEL_SIZE + np.array(SHAPE) / 2 - wanted).max() < 0.01
+
+
+def test_closing_during_training_leaves_nothing_running(opened: Application, qtbot: QtBot) -> None:
+    mark(opened, CENTRES)
+    quick(opened, 0)
+    opened.window.go_to_step(2)
+    opened.train.train()
+    qtbot.waitUntil(lambda: bool(multiprocessing.active_children()), timeout=10_000)
+    started = time.monotonic()
+    opened.window.close()
+    assert time.monotonic() - started < 5
+    assert not multiprocessing.active_children()
+
+
+def test_cancel_ends_training_within_a_second(opened: Application, qtbot: QtBot) -> None:
+    mark(opened, CENTRES)
+    quick(opened, 0)
+    opened.train.train()
+    qtbot.waitUntil(lambda: bool(multiprocessing.active_children()), timeout=10_000)
+    started = time.monotonic()
+    QTest.mouseClick(opened.window.jobs.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not opened.runner.busy, timeout=3000)
+    assert time.monotonic() - started < 1.5
+
+
+# ---- refusals ----
+
+
+def test_what_cannot_be_done_says_why(desk: Application) -> None:
+    window = desk.window
+    for button in (window.train.train, window.pick.pick, window.export.export):
+        assert not button.isEnabled()
+        assert button.toolTip() == "Open a tomogram first."
+
+
+def test_a_file_that_is_no_tomogram_is_a_sentence(desk: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app import notify
+
+    told: list[str] = []
+    monkeypatch.setattr(notify, "show", lambda exc, _parent=None: told.append(notify.sentence(exc)))
+    (tmp_path / "notes.mrc").write_text("not a tomogram")
+    desk.project.open_path(tmp_path / "notes.mrc")
+    assert len(told) == 1
+    assert "notes.mrc" in told[0]
+    assert not list(tmp_path.glob("*-picks"))
