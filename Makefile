@@ -1,5 +1,5 @@
 # Every target sets up what it needs; the second time nothing is downloaded.
-.PHONY: run test lint clean
+.PHONY: run test lint screenshots clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -19,13 +19,18 @@ run: $(VENV)/.ready-run
 
 test: $(VENV)/.ready-test
 	sh resources/system-packages.sh
-	$(XVFB) $(PYTHON) -m pytest
+	$(if $(XVFB),$(XVFB) -s "-screen 0 1600x1000x24") $(PYTHON) -m pytest
 
 lint: $(VENV)/.ready-lint
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
+
+# under a screen of known size, whatever the user's own is
+screenshots: $(VENV)/.ready-test
+	sh resources/system-packages.sh
+	$(if $(XVFB),$(XVFB) -s "-screen 0 1600x1000x24") $(PYTHON) docs/screenshots.py
 
 clean:
 	rm -rf $(VENV) results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

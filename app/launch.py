@@ -13,19 +13,11 @@ os.environ.setdefault("NAPARI_ASYNC", "0")
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QSettings
+    from qtpy.QtWidgets import QApplication
 
     from app.jobs import Runner
     from app.session import Session
     from app.window import MainWindow
-
-NO_DISPLAY = """\
-There is no screen to show a window on. On a remote machine, use VNC or a similar remote desktop; \
-everything also works without a window: deepetpicker --help
-"""
-NO_GL = """\
-This screen offers no OpenGL, which the window needs (found: {reason}). Over ssh -X, use VNC or a similar remote desktop instead; \
-everything also works without a window: deepetpicker --help
-"""
 
 
 class Application:
@@ -50,7 +42,6 @@ class Application:
         self.runner: Runner = Runner()
         self.window: MainWindow = MainWindow([(known.name, known.title, known.suffixes[0]) for known in FORMATS])
         style.apply(str(self.settings.value("theme") or "dark"))
-        self.window.setWindowIcon(style.icon())
         window, session, runner = self.window, self.session, self.runner
         self.project = ProjectController(session, runner, window.start, window.tomograms, window.views, self.settings)
         self.annotate = AnnotateController(session, window.marks, window.views)
@@ -129,23 +120,28 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def _display_problem() -> str:
-    """Say in one sentence why no window can be shown; empty if one can."""
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return NO_DISPLAY
-    return ""
+def start_toolkit() -> QApplication:
+    """Start Qt, with what napari needs of it.
+
+    Returns
+    -------
+    QApplication
+        The one of this process.
+    """
+    _quiet()
+    from napari.qt import get_qapp
+    from qtpy.QtWidgets import QApplication
+
+    from app import style
+
+    if QApplication.instance() is not None:
+        return get_qapp()
+    return get_qapp(app_name="DeepETPicker", app_id="deepetpicker", icon=str(style.ICON))
 
 
-def _gl_problem() -> str:
-    from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
-
-    surface, context = QOffscreenSurface(), QOpenGLContext()
-    surface.create()
-    if not context.create() or not context.makeCurrent(surface):
-        return NO_GL.format(reason="no context could be made")
-    version = context.format().version()
-    context.doneCurrent()
-    return "" if tuple(version) >= (2, 1) else NO_GL.format(reason=f"version {version[0]}.{version[1]}, 2.1 is needed")
+def _refuse(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return 2
 
 
 def main(arguments: list[str]) -> int:
@@ -161,21 +157,14 @@ def main(arguments: list[str]) -> int:
     int
         0, or 2 if no window can be shown.
     """
-    problem = _display_problem()
-    if problem:
-        sys.stderr.write(problem)
-        return 2
-    _quiet()
-    from app import notify
+    from app import notify, screen
 
+    if problem := screen.missing_display():
+        return _refuse(problem)
     notify.install_hooks()
-    from napari.qt import get_qapp
-
-    application = get_qapp(app_name="DeepETPicker", app_id="deepetpicker")
-    problem = _gl_problem()
-    if problem:
-        sys.stderr.write(problem)
-        return 2
+    application = start_toolkit()
+    if problem := screen.missing_gl():
+        return _refuse(problem)
     desk = Application()
     desk.window.show()
     for path in arguments:

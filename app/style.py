@@ -6,10 +6,10 @@ from pathlib import Path
 from string import Template
 
 from napari.qt import get_stylesheet
-from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QApplication
 
 RESOURCES = Path(__file__).parent.parent / "resources"
+ICON = RESOURCES / "icon.svg"
 COLORS = {
     "dark": {
         "accent": "#2f7fb8",
@@ -42,8 +42,3 @@ def apply(theme: str) -> None:
     own = RESOURCES / "style.qss"
     extra = Template(own.read_text(encoding="utf-8")).substitute(COLORS[theme]) if own.exists() else ""
     application.setStyleSheet(get_stylesheet(theme) + extra)
-
-
-def icon() -> QIcon:
-    """Return the icon of the window."""
-    return QIcon(str(RESOURCES / "icon.svg"))

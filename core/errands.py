@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from core.errors import PickerError
+from core.io.particles import write_particles
 from core.io.volumes import write_mrc
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from core.types import Angstrom, Shape
 
 SAMPLE_CLASS = "ribosome"
+SAMPLE_CENTRES = "centres.csv"  # the true ones, beside the sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,12 +187,13 @@ def make_sample(path: Path, shape: Shape = (64, 192, 192), seed: int = 1) -> Gen
 
     room = shape[0] * shape[1] * shape[2] / (64 * 192 * 192)
     counts = {SAMPLE_CLASS: max(8, round(40 * room)), "globule": round(15 * room)}
-    phantom = yield from simulate(PhantomConfig(shape=shape, seed=seed, counts=counts, vesicles=1 if room >= 1 else 0, snr=0.1))
+    phantom = yield from simulate(PhantomConfig(shape=shape, seed=seed, counts=counts, vesicles=1 if room >= 1 else 0, snr=0.3))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise PickerError(f"Cannot make the folder {path.parent} for the sample: {exc.strerror}.") from exc
     write_mrc(path, phantom.tomogram.data, phantom.tomogram.voxel_size)
+    write_particles(path.with_name(SAMPLE_CENTRES), phantom.truth, phantom.classes, phantom.tomogram)
     return path
 
 

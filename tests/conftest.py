@@ -25,15 +25,17 @@ settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
-def toolkit() -> None:
+def toolkit(qapp: object) -> None:
     """Napari and what it is made of, whose own warnings at import are not ours to heed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import app.window  # noqa: F401
+        from app import launch, window  # noqa: F401
+
+        launch.start_toolkit()
 
 
 @pytest.fixture
-def desk(toolkit: None, qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+def desk(toolkit: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
     """The whole program with its window on the screen; afterwards nothing of it may be left."""
     if not os.environ.get("DISPLAY") and os.name == "posix":
         pytest.skip("needs a screen: run the tests with xvfb-run")

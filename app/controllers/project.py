@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QSettings, Signal
 
 from app import notify
+from core.display import Look
 from core.errors import PickerError
 from core.particles import ClassSpec
 from core.project import Project
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 RECENT, MOST_RECENT = "recent projects", 8
 SUFFIX = "-picks"  # of the project folder that is made beside a tomogram
 FIRST_CLASS = ClassSpec(id=1, name="particle", diameter=200.0)
+SAMPLE_LOOK = Look(slab=3, low_pass=60.0)  # so that newcomers see at once what to click
 SAMPLE_CLASS = ClassSpec(id=1, name="ribosome", diameter=250.0)
 
 
@@ -83,6 +85,7 @@ class ProjectController(QObject):
         folder = home_folder() / "sample"
         if (folder / DATABASE).exists():
             self.open_path(folder)
+            self._panel.set_look(SAMPLE_LOOK)
             return
         if self._runner.busy:
             return
@@ -103,6 +106,7 @@ class ProjectController(QObject):
             project.store.add_class(SAMPLE_CLASS)
             self._take(project)
             self.open_tomogram(path)
+            self._panel.set_look(SAMPLE_LOOK)
         except PickerError as exc:
             notify.show(exc)
 

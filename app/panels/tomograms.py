@@ -134,6 +134,14 @@ class TomogramPanel(QWidget):
             self.contrast.setRange(low - room, high + room)
             self.contrast.setValue((low, high))
 
+    def set_look(self, look: Look) -> None:
+        """Fill in slab and filters, as if a hand had."""
+        with signals_blocked(self.slab), signals_blocked(self.low_pass), signals_blocked(self.high_pass):
+            self.slab.setValue(look.slab)
+            self.low_pass.setValue(look.low_pass)
+            self.high_pass.setValue(look.high_pass)
+        self._on_filter_changed()
+
     @property
     def look(self) -> Look:
         """Slab and filters as they stand here."""

@@ -46,20 +46,20 @@ class Curves(pg.PlotWidget):
         )
         self._score_box.addItem(self._score)
         item.vb.sigResized.connect(self._on_resized)
-        self._points: list[tuple[float, float, float]] = []
+        self.points: list[tuple[float, float, float]] = []
 
     def clear_points(self) -> None:
         """Start afresh."""
-        self._points = []
+        self.points = []
         self._draw()
 
     def add(self, message: EpochDone) -> None:
         """Draw one more validation."""
-        self._points.append((message.seconds / 60, message.loss, message.f1))
+        self.points.append((message.seconds / 60, message.loss, message.f1))
         self._draw()
 
     def _draw(self) -> None:
-        minutes, loss, score = ([point[i] for point in self._points] for i in range(3))
+        minutes, loss, score = ([point[i] for point in self.points] for i in range(3))
         self._loss.setData(minutes, loss)
         self._score.setData(minutes, score)
 

@@ -129,7 +129,7 @@ class Canvas(QWidget):
             model.layers.append(layer)
         model.layers.selection.active = self._image
         model.dims.order = ORDERS[self.axis]
-        model.scale_bar.visible = True
+        model.canvas.overlays.scale_bar.visible = True
         self._slider.setRange(0, tomogram.shape[self.axis] - 1)
         self.fit()
 

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
 from app.views.canvas import Canvas
 from core.display import Look, clamped, contrast, value_at
 
+KEYS = "<p>wheel: sections<br>Ctrl + wheel: zoom<br>drag: pan<br>Shift + click: go there</p>"
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -223,7 +225,7 @@ class Triptych(QWidget):
             f"<tr><td>{name}</td><td align=right>&nbsp;&nbsp;{value}</td></tr>"
             for name, value in zip("xyz", (x, y, z), strict=True)
         )
-        self.corner.setText(f"<table>{rows}<tr><td>grey</td><td align=right>&nbsp;&nbsp;{grey:.4g}</td></tr></table>")
+        self.corner.setText(f"<table>{rows}<tr><td>grey</td><td align=right>&nbsp;&nbsp;{grey:.4g}</td></tr></table>{KEYS}")
 
     # ---- canvas callbacks ----
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from core.cli.doctor import doctor
 from core.cli.picks import pick
 from core.cli.projects import export, import_particles, info, new
 from core.cli.scoring import evaluate
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "export": export,
     "info": info,
+    "doctor": doctor,
 }
 """Sub-commands in the order in which a newcomer needs them."""
 
