@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QMainWindow,
+    QMenu,
     QMessageBox,
     QPushButton,
     QSplitter,
@@ -142,7 +143,9 @@ class MainWindow(QMainWindow):
             self.addAction(action)
             self.class_keys.append(action)
 
-    def _action(self, menu: object, text: str, keys: str, slot: object = None, *, checkable: bool = False) -> QAction:
+    def _action(
+        self, menu: QMenu, text: str, keys: str, slot: Callable[[], object] | None = None, *, checkable: bool = False
+    ) -> QAction:
         action = QAction(text, self)
         action.setShortcut(QKeySequence(keys))
         action.setCheckable(checkable)

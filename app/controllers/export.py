@@ -91,8 +91,8 @@ class ExportController(QObject):
 
     def _command(self) -> str:
         project = self._session.project
-        if project is None:
-            return ""
+        if project is None or self._thresholds() is not None:
+            return ""  # thresholds are set in the window only
         words = ["deepetpicker", "export", str(project.folder), "--out", str(self.path), "--format", self._panel.format]
         words += [word for name in self._names() for word in ("--tomogram", name)]
         if self._panel.class_id is not None:

@@ -67,6 +67,7 @@ class ExportPanel(QWidget):
         layout.addWidget(heading("The same on the command line"))
         self.command = QLineEdit()
         self.command.setReadOnly(True)
+        self.command.setPlaceholderText("for accepted particles only")
         self.copy = QPushButton("Copy")
         self.copy.clicked.connect(self.copy_requested)
         row = QHBoxLayout()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QToolButton, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QToolButton, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from app.panels.form import Form
@@ -62,7 +62,7 @@ class PickPanel(QWidget):
         self._add_review(layout)
         layout.addStretch(1)
 
-    def _add_review(self, layout: object) -> None:
+    def _add_review(self, layout: QVBoxLayout) -> None:
         layout.addWidget(heading("Which picks count"))
         self.classes = QComboBox()
         self.classes.currentIndexChanged.connect(self._on_class_changed)

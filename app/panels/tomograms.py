@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QPushButton,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 from superqt import QDoubleRangeSlider
@@ -64,7 +65,7 @@ class TomogramPanel(QWidget):
         self._add_display(layout)
         layout.addStretch(1)
 
-    def _add_display(self, layout: object) -> None:
+    def _add_display(self, layout: QVBoxLayout) -> None:
         layout.addWidget(heading("Display"))
         layout.addWidget(hint("For your eyes only: training and picking see the tomogram as it is."))
         form = QFormLayout()
