@@ -115,16 +115,16 @@ def deliver(
         raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
     written = write_parts(path, parts, project.store.classes(), format=format)
     for part in parts:
-        _compare(written.files, part, len(parts))
+        _compare(written.files, part, format, len(parts))
     count = sum(len(part.table) for part in parts)
     return Delivered(files=written.files, count=count, notices=written.notices)
 
 
-def _compare(files: Sequence[Path], part: TomogramPicks, parts: int) -> None:
+def _compare(files: Sequence[Path], part: TomogramPicks, format: str, parts: int) -> None:
     """Read files back and look for every particle of a tomogram, except where the writer has done so itself."""
     back = []
     for file in (file for file in files if file.suffix != ".star"):
-        found = read_particles(file)
+        found = read_particles(file, format=format)
         if found.tomograms is None and parts > 1 and file.stem != safe_name(part.name):
             continue
         mine = np.ones(len(found), np.bool_) if found.tomograms is None else np.array([n == part.name for n in found.tomograms])

@@ -16,7 +16,6 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from app.launch import Application
 
@@ -34,9 +33,9 @@ def toolkit(qapp: object) -> None:
         launch.start_toolkit()
 
 
-@pytest.fixture
-def desk(toolkit: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
-    """The whole program with its window on the screen; afterwards nothing of it may be left."""
+@pytest.fixture(scope="module")
+def desk(toolkit: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """The whole program with its window on the screen, one for each file of tests; afterwards nothing of it may be left."""
     if not os.environ.get("DISPLAY") and os.name == "posix":
         pytest.skip("needs a screen: run the tests with xvfb-run")
     from qtpy.QtCore import QEvent, QSettings
@@ -44,19 +43,21 @@ def desk(toolkit: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
     from app.launch import Application
 
-    monkeypatch.setenv("DEEPETPICKER_HOME", str(tmp_path / "home"))
+    home = tmp_path_factory.mktemp("home")
     before, threads = set(QApplication.topLevelWidgets()), set(threading.enumerate())
-    made = Application(QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
-    made.window.ask_before_closing = False
-    made.window.show()
-    QApplication.processEvents()
-    yield made
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPETPICKER_HOME", str(home))
+        made = Application(QSettings(str(home / "settings.ini"), QSettings.Format.IniFormat))
+        made.window.ask_before_closing = False
+        made.window.resize(1100, 700)
+        made.window.show()
+        QApplication.processEvents()
+        yield made
     made.window.close()
     made.window.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QApplication.processEvents()
-    left = [w for w in QApplication.topLevelWidgets() if w not in before and w.isVisible()]
-    assert not left
+    assert not [w for w in QApplication.topLevelWidgets() if w not in before and w.isVisible()]
     assert not made.runner.busy
     assert not multiprocessing.active_children()
     assert {t for t in threading.enumerate() if not t.daemon} <= threads

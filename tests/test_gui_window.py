@@ -46,6 +46,7 @@ def blobs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(desk: Application, blobs: Path, qtbot: QtBot) -> Application:
+    desk.project.close()
     desk.project.open_path(blobs)
     desk.annotate._on_panel_class_edited(1, "diameter", str(DIAMETER))
     qtbot.wait(50)
@@ -96,12 +97,12 @@ def on_disk(desk: Application) -> np.ndarray:
 # ---- marking ----
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_click_in_any_canvas_adds_a_particle_there(opened: Application, axis: int) -> None:
-    opened.window.views.go_to(np.array([10.0, 32.0, 53.0]))
-    mouse(opened, axis, (10, 32, 53))
-    assert np.abs(opened.session.table.positions - [[10, 32, 53]]).max() < 0.5
-    assert opened.session.table.positions[0, axis] == (10, 32, 53)[axis]
+def test_a_click_in_any_canvas_adds_a_particle_there(opened: Application) -> None:
+    for axis, place in enumerate(CENTRES[:3]):
+        opened.window.views.go_to(np.array(place, float))
+        mouse(opened, axis, place)
+        assert np.abs(opened.session.table.positions[-1] - place).max() < 0.5
+        assert opened.session.table.positions[-1, axis] == place[axis]
 
 
 def test_every_click_is_on_disk_before_the_next_frame(opened: Application) -> None:
@@ -141,22 +142,16 @@ def test_shift_click_moves_the_crosshair_and_adds_nothing(opened: Application) -
     assert not len(opened.session.table)
 
 
-@pytest.mark.parametrize("away", [0, 3, 5])
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_rings_are_exact_cross_sections(opened: Application, axis: int, away: int) -> None:
+def test_rings_are_exact_cross_sections(opened: Application) -> None:
     opened.annotate.add(np.array([16.0, 32.0, 32.0]))
-    place = np.array([16.0, 32.0, 32.0])
-    place[axis] += away
-    opened.window.views.go_to(place)
     radius = DIAMETER / VOXEL_SIZE / 2
-    shown = opened.window.views.canvases[axis].rings._view_size
-    assert shown == pytest.approx([2 * np.sqrt(radius**2 - away**2)], rel=1e-3)
-
-
-def test_a_ring_is_gone_beyond_the_radius(opened: Application) -> None:
-    opened.annotate.add(np.array([16.0, 32.0, 32.0]))
-    opened.window.views.go_to(np.array([16.0 + 7, 32, 32]))
-    assert len(opened.window.views.canvases[0].rings._view_size) == 0
+    for axis in range(3):
+        for away in (0, 3, 5, 7):
+            place = np.array([16.0, 32.0, 32.0])
+            place[axis] += away
+            opened.window.views.go_to(place)
+            wanted = [2 * np.sqrt(radius**2 - away**2)] if away < radius else []
+            assert opened.window.views.canvases[axis].rings._view_size == pytest.approx(wanted, rel=1e-3)
 
 
 # ---- reopening ----
@@ -219,18 +214,6 @@ def test_from_clicks_to_a_file(opened: Application, qtbot: QtBot, tmp_path: Path
     assert np.abs(centred / VOXEL_SIZE + np.array(SHAPE) / 2 - wanted).max() < 0.01
 
 
-def test_closing_during_training_leaves_nothing_running(opened: Application, qtbot: QtBot) -> None:
-    mark(opened, CENTRES)
-    quick(opened, 0)
-    opened.window.go_to_step(2)
-    opened.train.train()
-    qtbot.waitUntil(lambda: bool(multiprocessing.active_children()), timeout=10_000)
-    started = time.monotonic()
-    opened.window.close()
-    assert time.monotonic() - started < 5
-    assert not multiprocessing.active_children()
-
-
 def test_cancel_ends_training_within_a_second(opened: Application, qtbot: QtBot) -> None:
     mark(opened, CENTRES)
     quick(opened, 0)
@@ -246,6 +229,7 @@ def test_cancel_ends_training_within_a_second(opened: Application, qtbot: QtBot)
 
 
 def test_what_cannot_be_done_says_why(desk: Application) -> None:
+    desk.project.close()
     window = desk.window
     for button in (window.train.train, window.pick.pick, window.export.export):
         assert not button.isEnabled()
@@ -257,8 +241,24 @@ def test_a_file_that_is_no_tomogram_is_a_sentence(desk: Application, tmp_path: P
 
     told: list[str] = []
     monkeypatch.setattr(notify, "show", lambda exc, _parent=None: told.append(notify.sentence(exc)))
+    desk.project.close()
     (tmp_path / "notes.mrc").write_text("not a tomogram")
     desk.project.open_path(tmp_path / "notes.mrc")
     assert len(told) == 1
     assert "notes.mrc" in told[0]
     assert not list(tmp_path.glob("*-picks"))
+
+
+# ---- the end ----
+
+
+def test_closing_during_training_leaves_nothing_running(opened: Application, qtbot: QtBot) -> None:
+    mark(opened, CENTRES)
+    quick(opened, 0)
+    opened.window.go_to_step(2)
+    opened.train.train()
+    qtbot.waitUntil(lambda: bool(multiprocessing.active_children()), timeout=10_000)
+    started = time.monotonic()
+    opened.window.close()
+    assert time.monotonic() - started < 5
+    assert not multiprocessing.active_children()

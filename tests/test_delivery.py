@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from core import delivery
+from core.delivery import chosen, deliver
+from core.errands import unjudged
+from core.errors import PickerError
+from core.io.particles import read_particles
+from core.io.volumes import write_mrc
+from core.particles import ClassSpec, ParticleTable, Source, Status
+from core.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SPECS = (ClassSpec(id=1, name="ribosome", diameter=250.0), ClassSpec(id=2, name="barrel", diameter=150.0))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with Project.create(tmp_path / "project") as made:
+        for spec in SPECS:
+            made.store.add_class(spec)
+        rng = np.random.default_rng(0)
+        for name in ("one", "two"):
+            write_mrc(tmp_path / f"{name}.mrc", np.zeros((20, 30, 40), np.int8), 10.0)
+            made.add_tomogram(tmp_path / f"{name}.mrc")
+            positions = rng.uniform(0, 1, (12, 3)) * (19, 29, 39)
+            for status, rows in (
+                (Status.ACCEPTED, slice(0, 5)),
+                (Status.CANDIDATE, slice(5, 10)),
+                (Status.REJECTED, slice(10, 12)),
+            ):
+                part = positions[rows]
+                scores = np.linspace(0.1, 0.9, len(part)).astype(np.float32)
+                class_ids = 1 + np.arange(len(part)) % 2
+                made.store.add_many(ParticleTable.build(name, part, class_ids, scores=scores, source=Source.PICKED, status=status))
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("class_id", "thresholds", "count"),
+    [(None, None, 5), (1, None, 3), (None, {1: 0.5, 2: 0.5}, 8), (1, {1: 0.5}, 5), (None, {1: 0.95, 2: 0.95}, 5)],
+)
+def test_chosen_are_accepted_ones_and_candidates_above_the_threshold(
+    project: Project, class_id: int | None, thresholds: dict[int, float] | None, count: int
+) -> None:
+    found = chosen(project.store.table("one"), class_id, thresholds)
+    assert len(found) == count
+    assert Status.REJECTED not in found.statuses
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("csv", ".csv"), ("coords", ".coords"), ("relion5", ".star")])
+def test_what_is_delivered_can_be_read_back(project: Project, tmp_path: Path, format: str, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    done = deliver(project, path, format, tomogram_ids=["one"], class_id=1, pixel_size=2.5)
+    assert done.count == 3
+    assert done.files[0] == path
+    assert all(file.exists() for file in done.files)
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("csv", ".csv"), ("coords", ".coords")])
+def test_several_tomograms_are_delivered(project: Project, tmp_path: Path, format: str, suffix: str) -> None:
+    done = deliver(project, tmp_path / f"out{suffix}", format, tomogram_ids=["one", "two"])
+    assert done.count == 10
+    assert sum(len(read_particles(file, format=format)) for file in done.files) == 10
+
+
+def test_a_file_that_says_something_else_is_refused(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = delivery.read_particles
+
+    def shifted(path: Path, *, format: str) -> object:
+        from dataclasses import replace
+
+        found = real(path, format=format)
+        return replace(found, positions=found.positions + 0.02)
+
+    monkeypatch.setattr(delivery, "read_particles", shifted)
+    with pytest.raises(PickerError, match="does not read back"):
+        deliver(project, tmp_path / "out.csv", "csv", tomogram_ids=["one"])
+
+
+def test_nothing_to_deliver_is_a_sentence(project: Project, tmp_path: Path) -> None:
+    project.store.remove(project.store.table("one").ids)
+    with pytest.raises(PickerError, match="no particles to export"):
+        deliver(project, tmp_path / "out.csv", "csv", tomogram_ids=["one"])
+
+
+@pytest.mark.parametrize("voxel_size", [5.0, 10.0])
+def test_candidates_that_were_judged_are_left_out(voxel_size: float) -> None:
+    classes = {1: ClassSpec(id=1, name="a", diameter=20 * voxel_size), 2: ClassSpec(id=2, name="b", diameter=20 * voxel_size)}
+    known = ParticleTable.build("t", [(50, 50, 50)], [1])
+    found = ParticleTable.build("t", [(50, 50, 59), (50, 50, 61), (50, 50, 50)], [1, 1, 2])
+    assert unjudged(found, known, classes, voxel_size).positions.tolist() == [[50, 50, 61], [50, 50, 50]]
+    assert len(unjudged(found, known.select(np.zeros(1, bool)), classes, voxel_size)) == 3

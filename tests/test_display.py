@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.display import Look, clamped, contrast, diameters, section, small_copy, under, value_at
+from core.particles import ClassSpec, ParticleTable
+from core.tomogram import Tomogram
+
+
+def tomogram(data: np.ndarray, voxel_size: float = 10.0) -> Tomogram:
+    return Tomogram(id="t", path=None, voxel_size=voxel_size, data=data)
+
+
+def ramp(shape: tuple[int, int, int] = (5, 6, 7), dtype: type = np.float32) -> np.ndarray:
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.float32, ">f4"])
+def test_a_plain_section_is_the_data(axis: int, dtype: type) -> None:
+    data = ramp(dtype=np.float32).clip(0, 100).astype(dtype)
+    found = section(tomogram(data), axis, 3, Look())
+    assert found.dtype == np.float32
+    assert np.array_equal(found, data.take(3, axis).astype(np.float32))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(("index", "rows"), [(2, [1, 2, 3]), (0, [0, 1]), (4, [3, 4])])
+def test_a_slab_is_the_mean_of_its_sections_and_thinner_at_the_faces(axis: int, index: int, rows: list[int]) -> None:
+    data = ramp((5, 5, 5))
+    found = section(tomogram(data), axis, index, Look(slab=3))
+    assert np.allclose(found, data.take(rows, axis).mean(axis=axis))
+
+
+def test_sections_beyond_the_faces_are_the_outermost() -> None:
+    data = ramp()
+    assert np.array_equal(section(tomogram(data), 0, 99, Look()), data[-1])
+    assert np.array_equal(section(tomogram(data), 0, -5, Look()), data[0])
+
+
+def test_filters_smooth_noise_and_remove_gradients() -> None:
+    noise = np.random.default_rng(0).normal(size=(1, 64, 64)).astype(np.float32)
+    gradient = np.linspace(0, 50, 64, dtype=np.float32)
+    plain = tomogram(noise + gradient)
+    assert section(plain, 0, 0, Look(low_pass=80)).std() < section(plain, 0, 0, Look()).std()
+    assert section(plain, 0, 0, Look(high_pass=100)).std() < 3
+    assert section(tomogram(noise), 0, 0, Look(low_pass=80)).std() < 0.3
+
+
+def test_filters_need_a_voxel_size() -> None:
+    data = ramp()
+    assert np.array_equal(section(tomogram(data, 0.0), 0, 1, Look(low_pass=80)), data[1])
+
+
+def test_contrast_ignores_outliers_and_is_never_empty() -> None:
+    data = np.random.default_rng(0).normal(size=(10, 40, 40)).astype(np.float32)
+    data[5, 5, 5] = 1e6
+    data[1, 1, 1] = np.nan
+    low, high = contrast(tomogram(data), Look())
+    assert -4 < low < -2
+    assert 2 < high < 4
+    low, high = contrast(tomogram(np.zeros((3, 3, 3), np.int8)), Look())
+    assert low < high
+
+
+def test_value_at_rounds_to_the_nearest_voxel_and_knows_the_outside() -> None:
+    data = ramp()
+    assert value_at(tomogram(data), np.array([1.4, 2.6, 3.0])) == data[1, 3, 3]
+    assert np.isnan(value_at(tomogram(data), np.array([-1.0, 0, 0])))
+
+
+def test_a_small_copy_is_small_and_dark_is_bright() -> None:
+    data = np.zeros((20, 200, 100), np.float32)
+    data[:, 100:] = 1
+    copy, step = small_copy(tomogram(data), (0.0, 1.0), edge=50)
+    assert (copy.shape, step, copy.dtype) == ((5, 50, 25), 4, np.uint8)
+    assert copy[0, 0, 0] == 255
+    assert copy[0, -1, 0] == 0
+
+
+def test_clamped_positions_are_voxels_inside() -> None:
+    assert clamped(np.array([-3.0, 2.6, 99.0]), (5, 6, 7)).tolist() == [0, 3, 6]
+
+
+CLASSES = {1: ClassSpec(id=1, name="a", diameter=100.0), 3: ClassSpec(id=3, name="b", diameter=40.0)}
+
+
+def table(positions: list[tuple[float, float, float]], class_ids: list[int]) -> ParticleTable:
+    return ParticleTable.build("t", positions, class_ids)
+
+
+@pytest.mark.parametrize("voxel_size", [5.0, 10.0])
+def test_diameters_are_voxels(voxel_size: float) -> None:
+    found = diameters(table([(0, 0, 0)] * 3, [3, 1, 3]), CLASSES, voxel_size)
+    assert found.tolist() == [40 / voxel_size, 100 / voxel_size, 40 / voxel_size]
+
+
+@pytest.mark.parametrize(
+    ("position", "row"), [((10, 20, 24), 0), ((14, 20, 20), 0), ((16, 20, 20), None), ((10, 20, 26), None), ((10, 41, 40), 1)]
+)
+def test_under_the_mouse_is_what_the_ring_holds(position: tuple[float, float, float], row: int | None) -> None:
+    particles = table([(10, 20, 20), (10, 40, 40)], [1, 3])
+    sizes = diameters(particles, CLASSES, 10.0)
+    assert under(particles, sizes, np.array(position, float), 0) == row
+
+
+def test_the_nearest_of_overlapping_particles_is_meant() -> None:
+    particles = table([(10, 20, 20), (10, 20, 24)], [1, 1])
+    assert under(particles, np.full(2, 10, np.float32), np.array([10.0, 20, 23]), 0) == 1
+
+
+def test_nothing_lies_under_the_mouse_in_an_empty_table() -> None:
+    assert under(table([], []), np.empty(0, np.float32), np.zeros(3), 0) is None
