@@ -45,6 +45,17 @@ class Rings:
     shown: BoolArray = field(repr=False)
 
 
+def no_rings() -> Rings:
+    """Return an empty drawing."""
+    return Rings(
+        positions=np.empty((0, 3)),
+        sizes=np.empty(0, np.float32),
+        colors=np.empty((0, 4), np.float32),
+        symbols=np.empty(0, "<U4"),
+        shown=np.empty(0, np.bool_),
+    )
+
+
 def colors_of(class_ids: NDArray[Any], statuses: NDArray[Any], palette: dict[int, str], selected: BoolArray) -> NDArray[Any]:
     """Give every particle its colour.
 

@@ -1,46 +1,27 @@
-"""One canvas: a section through the tomogram with rings and crosshair, and what the mouse does on it."""
+"""One canvas: a section, and what the mouse does on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.components import ViewerModel
-from napari.layers import Image
-from napari.qt import QtViewer
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
 
-from app.layers.crosshair import Crosshair
-from app.layers.particles import ParticleLayer
-from app.layers.volume import Sections
+from app.views.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from app.layers.particles import Rings
-    from core.display import Look
-    from core.tomogram import Tomogram
-    from core.types import Angstrom, BoolArray, Positions
+    from napari.components import ViewerModel
+    from qtpy.QtWidgets import QWidget
 
-AXES = ("z", "y", "x")
-ORDERS = {0: (0, 1, 2), 1: (1, 0, 2), 2: (2, 1, 0)}  # so that XZ lies below XY with x in common, and YZ beside it with y
-MARGIN = 0.92  # part of the canvas that a fitted section fills
+    from core.types import Positions
+
 CLICK_PIXELS = 4  # a press that moves less is a click
 
 
-class _QuietQtViewer(QtViewer):
-    """Leaves files that are dropped on it to the window, which knows projects."""
-
-    def __init__(self, model: ViewerModel) -> None:
-        super().__init__(model)
-        self.setAcceptDrops(False)
-        self._welcome_widget.setAcceptDrops(False)
-        self.dims.hide()  # it counts in nanometres; the slider below counts sections
-
-
-class Canvas(QWidget):
-    """Shows the section perpendicular to one axis; positions are (3,) zyx voxels."""
+class Canvas(Section):
+    """Tells gestures as positions, (3,) zyx voxels; what they mean is decided elsewhere."""
 
     moved = Signal(object, float)  # the section was changed by wheel, slider or key: axis, index
     pointed = Signal(object)  # the mouse is over this position
@@ -49,33 +30,9 @@ class Canvas(QWidget):
     zoomed = Signal(float)
 
     def __init__(self, axis: int, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.axis = axis
+        super().__init__(axis, parent)
         self.holds: Callable[[Positions], bool] = lambda _position: False  # whether something there can be dragged
-        self.model = ViewerModel()
-        self.viewer = _QuietQtViewer(self.model)
-        self._slider = QSlider(Qt.Orientation.Horizontal)
-        self._label = QLabel()
-        self._label.setMinimumWidth(90)
-        self._scale = 1.0
-        self._sections: Sections | None = None
-        self._image: Image | None = None
-        self._crosshair = Crosshair(self.viewer.canvas.view.scene, *ORDERS[axis][1:])
-        self._particles: ParticleLayer | None = None
-        self._position = np.zeros(3)
-        self._arrange()
         self._listen()
-
-    def _arrange(self) -> None:
-        bar = QHBoxLayout()
-        bar.setContentsMargins(6, 0, 6, 2)
-        bar.addWidget(self._label)
-        bar.addWidget(self._slider, stretch=1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.viewer, stretch=1)
-        layout.addLayout(bar)
 
     def _listen(self) -> None:
         model = self.model
@@ -88,188 +45,6 @@ class Canvas(QWidget):
         model.scene.camera.events.zoom.connect(self._on_camera_zoom)
         self._slider.valueChanged.connect(self._on_slider_value)
 
-    @property
-    def native(self) -> QWidget:
-        """The widget that gets the mouse events."""
-        widget: QWidget = self.viewer.canvas.native
-        return widget
-
-    # ---- what is shown ----
-
-    def open(self, tomogram: Tomogram, look: Look, bounds: tuple[float, float], line_width: float) -> None:
-        """Show a tomogram in place of what was there.
-
-        Parameters
-        ----------
-        tomogram : Tomogram
-            What to show.
-        look : Look
-            How.
-        bounds : tuple[float, float]
-            Grey values of black and white.
-        line_width : float
-            Of the rings, as a part of their diameter.
-        """
-        self.clear()
-        model, nm = self.model, tomogram.voxel_size / 10
-        self._scale, units = (nm, "nm") if nm else (1.0, "pixel")
-        self._sections = Sections(tomogram, look)
-        self._image = Image(
-            self._sections,
-            name="tomogram",
-            rgb=False,
-            multiscale=False,
-            projection_mode="none",  # thickness is for the spheres; slabs are averaged by Sections
-            contrast_limits=bounds,
-            scale=(self._scale,) * 3,
-            units=units,
-        )
-        self._particles = ParticleLayer(self._scale, units, line_width)
-        for layer in (self._image, self._particles.layer):
-            model.layers.append(layer)
-        model.layers.selection.active = self._image
-        model.dims.order = ORDERS[self.axis]
-        model.canvas.overlays.scale_bar.visible = True
-        self._slider.setRange(0, tomogram.shape[self.axis] - 1)
-        self.fit()
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self.model.layers.clear()
-        self._crosshair.hide()
-        self._image = self._sections = self._particles = None
-
-    def fit(self) -> None:
-        """Make the whole section visible."""
-        self.model.fit_to_view(margin=1 - MARGIN)
-
-    def set_position(self, position: Positions) -> None:
-        """Cut through a position and put the crosshair there.
-
-        Parameters
-        ----------
-        position : Positions
-            (3,) zyx voxels, integers, inside.
-        """
-        self._position = np.asarray(position, float)
-        index = int(self._position[self.axis])
-        if self._sections is None:
-            return
-        self._crosshair.move(self._position, self._sections.shape, self._scale)
-        self.model.dims.set_point(range(3), tuple(self._position * self._scale))
-        self._slider.blockSignals(True)
-        self._slider.setValue(index)
-        self._slider.blockSignals(False)
-        self._label.setText(f"{AXES[self.axis]}  {index + 1} / {self._sections.shape[self.axis]}")
-
-    def set_look(self, look: Look, bounds: tuple[float, float], inverted: bool) -> None:
-        """Change slab, filters, contrast and colours.
-
-        Parameters
-        ----------
-        look : Look
-            Slab and filters.
-        bounds : tuple[float, float]
-            Grey values of black and white.
-        inverted : bool
-            Black for white.
-        """
-        if self._image is None or self._sections is None:
-            return
-        self._image.contrast_limits = bounds
-        self._image.colormap = "gray_r" if inverted else "gray"
-        if look != self._sections.look:
-            self._sections.look = look
-            self._image.refresh()
-
-    def set_y_up(self, up: bool) -> None:
-        """Draw the second axis upwards, as IMOD does.
-
-        Parameters
-        ----------
-        up : bool
-            Upwards or downwards.
-        """
-        self.model.scene.camera.orientation2d = ("up" if up else "down", "right")
-
-    def set_rings(self, rings: Rings) -> None:
-        """Draw particles.
-
-        Parameters
-        ----------
-        rings : Rings
-            All of this tomogram.
-        """
-        if self._particles is None:
-            return
-        thickness = float(rings.sizes.max(initial=1.0)) * self._scale * 1.01
-        if not np.isclose(self.model.dims.thickness[0], thickness):
-            self.model.dims.thickness = (thickness,) * 3
-        self._particles.show(rings)
-
-    def set_shown(self, shown: BoolArray) -> None:
-        """Change which rings are visible.
-
-        Parameters
-        ----------
-        shown : BoolArray
-            (n,) in the order of the rings.
-        """
-        if self._particles is not None:
-            self._particles.show_only(shown)
-
-    def set_line_width(self, width: float) -> None:
-        """Change the line width of all rings.
-
-        Parameters
-        ----------
-        width : float
-            As a part of the diameter.
-        """
-        if self._particles is not None:
-            self._particles.line_width = width
-
-    def set_zoom(self, zoom: float) -> None:
-        """Take over the magnification of another canvas.
-
-        Parameters
-        ----------
-        zoom : float
-            Pixels of the screen per nanometre.
-        """
-        if not np.isclose(self.model.scene.camera.zoom, zoom):
-            self.model.scene.camera.zoom = zoom
-
-    @property
-    def rings(self) -> Any:
-        """The napari layer of the particles, to look at; None while nothing is open."""
-        return None if self._particles is None else self._particles.layer
-
-    def to_pixels(self, position: Positions, voxel_size: Angstrom) -> tuple[int, int]:
-        """Tell where on the canvas a position is drawn.
-
-        Parameters
-        ----------
-        position : Positions
-            (3,) zyx voxels.
-        voxel_size : Angstrom
-            Of the tomogram.
-
-        Returns
-        -------
-        tuple[int, int]
-            Right and down, in pixels of the widget.
-        """
-        camera = self.model.scene.camera
-        scale = voxel_size / 10 if voxel_size else 1.0
-        rows, columns = ORDERS[self.axis][1:]
-        up = -1 if str(camera.orientation2d[0]) == "up" else 1
-        down = (position[rows] * scale - camera.center[1]) * camera.zoom * up + self.native.height() / 2
-        right = (position[columns] * scale - camera.center[2]) * camera.zoom + self.native.width() / 2
-        return round(right), round(down)
-
-    # ---- the mouse ----
-
     def _place(self, event: Any) -> Positions:
         position = np.asarray(event.position, float) / self._scale
         position[self.axis] = self._position[self.axis]
@@ -279,18 +54,19 @@ class Canvas(QWidget):
         if self._sections is None:
             return
         start, pressed = self._place(event), np.asarray(event.pos)
-        button, modifiers = event.button, tuple(str(m) for m in event.modifiers)
+        button, modifiers = event.button, tuple(str(getattr(m, "name", m)) for m in event.modifiers)
         holding = button == 1 and not modifiers and self.holds(start)
         if holding:
             self.model.scene.camera.mouse_pan = False
         travelled = False
         yield
         while event.type == "mouse_move":
-            travelled = travelled or float(np.abs(np.asarray(event.pos) - pressed).max()) >= CLICK_PIXELS
+            travelled = travelled or _far(event.pos, pressed)
             if holding and travelled:
                 self.dragged.emit(self._place(event), False)
             yield
         self.model.scene.camera.mouse_pan = True
+        travelled = travelled or _far(event.pos, pressed)  # moves in quick succession are not told
         if holding and travelled:
             self.dragged.emit(self._place(event), True)
         elif not travelled:
@@ -302,7 +78,7 @@ class Canvas(QWidget):
 
     def _on_mouse_wheel(self, _model: ViewerModel, event: Any) -> None:
         turns = 1 if event.delta[1] > 0 else -1
-        if "Control" in [str(m) for m in event.modifiers]:
+        if "Control" in [getattr(m, "name", m) for m in event.modifiers]:
             self.model.scene.camera.zoom *= 1.15**turns
         elif self._sections is not None:
             self.moved.emit(self.axis, self._position[self.axis] + turns)
@@ -313,3 +89,7 @@ class Canvas(QWidget):
 
     def _on_camera_zoom(self, event: Any) -> None:
         self.zoomed.emit(float(event.value))
+
+
+def _far(position: Any, pressed: Any) -> bool:
+    return float(np.abs(np.asarray(position) - pressed).max()) >= CLICK_PIXELS

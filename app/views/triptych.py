@@ -96,7 +96,7 @@ class Triptych(QWidget):
         """Show nothing."""
         self.tomogram = None
         for canvas in self.canvases:
-            canvas.clear()
+            canvas.release()
 
     def go_to(self, position: Positions) -> None:
         """Cut through a position.
