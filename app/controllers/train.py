@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ENOUGH = 15  # marks of a class from which training usually works
 SETTINGS = "settings.toml"
+NAME = "Training"
 
 
 class TrainController(QObject):
@@ -64,6 +65,8 @@ class TrainController(QObject):
             return "Mark some particles first (step 2): training learns from them."
         if not self._session.tomogram.voxel_size:
             return "Give the voxel size of the tomogram first (step 1): diameters are in Å."
+        if self._runner.name == NAME:
+            return "Training. Mark on in the meantime if you like; if you cancel, the best network so far is kept."
         return "Something else is running; wait for it or cancel it." if self._runner.busy else ""
 
     def _advice(self) -> str:
@@ -103,7 +106,7 @@ class TrainController(QObject):
         self._panel.curves.clear_points()
         self._panel.result.setText("")
         self._runner.start(
-            "Training",
+            NAME,
             hosted(train_model, learnt, classes, config, run, self._model(run), start=start, cache=project.folder / "cache"),
             message=self._on_message,
             succeeded=self._on_succeeded,
@@ -163,7 +166,7 @@ class TrainController(QObject):
     # ---- callbacks ----
 
     def _on_runner_busy(self, busy: bool, name: str) -> None:
-        self._panel.set_running(busy and name == "Training")
+        self._panel.set_running(busy and name == NAME)
         if not busy and hasattr(self, "_later"):
             self._start_keeping()
         self._show_ready()

@@ -10,7 +10,7 @@ from vispy.scene.visuals import Line
 if TYPE_CHECKING:
     from core.types import Positions, Shape
 
-COLOR = (0.37, 0.70, 0.85, 0.6)
+COLOR = (0.37, 0.70, 0.85, 0.85)
 ON_TOP = 10_000
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from app.panels.parts import allow, column, heading, hint, primary, rule
@@ -64,6 +64,14 @@ class ExportPanel(QWidget):
         self.result.setWordWrap(True)
         layout.addWidget(self.result)
         layout.addWidget(rule())
+        self._add_command(layout)
+        layout.addStretch(1)
+        for combo in (self.kind, self.which, self.scope, self.classes):
+            combo.currentIndexChanged.connect(self._on_edited)
+        self.path.textChanged.connect(self._on_edited)
+        self.pixel_size.valueChanged.connect(self._on_edited)
+
+    def _add_command(self, layout: QVBoxLayout) -> None:
         layout.addWidget(heading("The same on the command line"))
         self.command = QLineEdit()
         self.command.setReadOnly(True)
@@ -74,11 +82,6 @@ class ExportPanel(QWidget):
         row.addWidget(self.command)
         row.addWidget(self.copy)
         layout.addLayout(row)
-        layout.addStretch(1)
-        for combo in (self.kind, self.which, self.scope, self.classes):
-            combo.currentIndexChanged.connect(self._on_edited)
-        self.path.textChanged.connect(self._on_edited)
-        self.pixel_size.valueChanged.connect(self._on_edited)
 
     @property
     def format(self) -> str:

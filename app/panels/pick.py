@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -80,6 +81,7 @@ class PickPanel(QWidget):
         row.addWidget(self.value)
         layout.addLayout(row)
         self.count = heading("")
+        self.count.setWordWrap(True)
         layout.addWidget(self.count)
         self.accept_all, self.reject_rest = QPushButton("Accept all shown"), QPushButton("Remove all hidden")
         self.accept_all.setToolTip("Everything above the threshold becomes a particle of yours, for export and for training again")
@@ -118,7 +120,7 @@ class PickPanel(QWidget):
         with signals_blocked(self.model):
             self.model.clear()
             for path in models:
-                self.model.addItem(path.stem, str(path))
+                self.model.addItem(_spoken(path), str(path))
             if current is not None:
                 self.model.setCurrentIndex(max(0, self.model.findData(str(current))))
 
@@ -173,3 +175,12 @@ class PickPanel(QWidget):
     def _on_advanced_toggled(self, on: bool) -> None:
         self.advanced.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         self.form.setVisible(on)
+
+
+def _spoken(model: Path) -> str:
+    """Say when a network was trained, where its name tells."""
+    try:
+        when = datetime.strptime(model.stem[:15], "%Y%m%d-%H%M%S")
+    except ValueError:
+        return model.stem
+    return f"trained {when:%d %b %Y, %H:%M:%S}"

@@ -225,7 +225,9 @@ class Triptych(QWidget):
             f"<tr><td>{name}</td><td align=right>&nbsp;&nbsp;{value}</td></tr>"
             for name, value in zip("xyz", (x, y, z), strict=True)
         )
-        self.corner.setText(f"<table>{rows}<tr><td>grey</td><td align=right>&nbsp;&nbsp;{grey:.4g}</td></tr></table>{KEYS}")
+        self.corner.setText(
+            f"<table align=center>{rows}<tr><td>grey</td><td align=right>&nbsp;&nbsp;{grey:.4g}</td></tr></table>{KEYS}"
+        )
 
     # ---- canvas callbacks ----
 
