@@ -25,7 +25,7 @@ lint: $(VENV)/.ready-lint
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 
 clean:
 	rm -rf $(VENV) results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
