@@ -25,7 +25,7 @@ lint: $(VENV)/.ready-lint
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 
 # under a screen of known size, whatever the user's own is
 screenshots: $(VENV)/.ready-test
@@ -41,7 +41,7 @@ $(VENV)/bin/pip:
 
 # .ready-test stands for "installed with the extra test"; the build back end is installed first, so that pip fetches no second copy of it
 $(VENV)/.ready-%: setup.cfg constraints.txt | $(VENV)/bin/pip
-	@echo "Installing what is needed into $(VENV); the first time this fetches about 1 GB and takes a few minutes."
+	@echo "Installing what is needed into $(VENV); the first time this fetches a few GB (most of it PyTorch) and takes minutes."
 	@$(PIP) install -c constraints.txt 'setuptools>=77'
 	@$(PIP) install -c constraints.txt --no-build-isolation -e '.$(if $(filter-out run,$*),[$*])'
 	@touch $@

@@ -59,7 +59,7 @@ class Checkpoint:
     calibration : dict[int, tuple[float, float]]
         For each class id, slope and offset that turn the logit of a raw score into that of a calibrated one.
     thresholds : dict[int, float]
-        For each class id, the calibrated score that gave the best F1 on the held-back part.
+        For each class id, the calibrated score from which a candidate counts, chosen on the held-back part.
     metrics : dict[str, float]
         Figures of the held-back part, such as ``f1``.
     """

@@ -110,7 +110,7 @@ class TrainConfig:
     loss : Loss
         ``mixed``: soft Dice and cross-entropy; ``dice``: soft Dice alone, as published.
     background : float
-        Part of the crops that are drawn away from any click, 0..1.
+        Part of the crops that are drawn anywhere in the region, 0..1.
     hard_negatives : float
         Part of the crops that are drawn around rejected picks, where there are any, 0..1.
     unlabelled : Unlabelled
@@ -198,7 +198,8 @@ class PickConfig:
     nms : Nms
         ``graded``: MP-NMS on the probabilities, sub-voxel centres, a calibrated score; ``published``: on the binarised map.
     tile : int
-        Largest edge of a tile in voxels, its overlap included; a multiple of 8, 0 to choose from the free memory.
+        Largest edge of a tile in voxels, its overlap included; a multiple of 8, 0 to choose from the free memory. The published
+        network keeps to its training patch.
     overlap : int
         Context around the part of a tile that is kept, on each side in voxels; a multiple of 4, 0 to let the network choose.
     floor : float

@@ -58,7 +58,7 @@ class EpochDone:
     f1 : float
         Best picking F1 over thresholds on the held-back part, 0..1.
     threshold : float
-        The score threshold that gave this F1.
+        Calibrated score from which candidates count with this network, mean over the classes.
     learning_rate : float
         Learning rate of the last step.
     best : bool

@@ -63,6 +63,8 @@ def pick(
         All candidates above the floor with calibrated scores.
     """
     voxel_size = tomogram.voxel_size or checkpoint.voxel_size
+    if not tomogram.voxel_size:
+        yield Notice(text=f"The voxel size of {tomogram.id!r} is not known: {voxel_size:.2f} Å is taken, as in training.")
     if abs(voxel_size / checkpoint.voxel_size - 1) > VOXEL_SIZE_TOLERANCE:
         yield Notice(
             text=f"{tomogram.id!r} has voxels of {voxel_size:.2f} Å, but the network was trained at {checkpoint.voxel_size:.2f} Å: "

@@ -190,8 +190,8 @@ class Sampler:
         patch, table = self.train.patch, chosen.example.particles
         half = (patch - 1) / 2
         moved = pose.offsets(table.positions - start - half) + half
-        near = (np.abs(moved - half) < half + 2 * chosen.diameters[:, None]).all(1) & (chosen.indices > 0)
-        learnt = near & (table.statuses == Status.ACCEPTED)
+        near = (np.abs(moved - half) < half + max(2, self.train.shell) * chosen.diameters[:, None]).all(1)
+        learnt, neutral = (near & (chosen.indices > 0) & (table.statuses == s) for s in (Status.ACCEPTED, Status.CANDIDATE))
         labels = make_labels(
             moved[learnt],
             chosen.indices[learnt],
@@ -205,8 +205,8 @@ class Sampler:
         if not chosen.example.complete and self.train.unlabelled != "background":
             beyond = Trust.UNLABELLED if self.train.unlabelled == "hard" else Trust.NOTHING
             trust[labels.distance > self.train.shell] = beyond
-        _fill(trust, moved, chosen.diameters, table.statuses == Status.REJECTED, Trust.LABEL)
-        _fill(trust, moved, chosen.diameters, near & (table.statuses == Status.CANDIDATE), Trust.NOTHING)
+        _fill(trust, moved, chosen.diameters, near & (table.statuses == Status.REJECTED), Trust.LABEL)
+        _fill(trust, moved, chosen.diameters, neutral, Trust.NOTHING)
         trust[labels.classes > 0] = Trust.LABEL
         _forget_outside(trust, chosen.example, start, pose)
         return labels.classes, trust

@@ -36,8 +36,8 @@ class Verdict:
     Attributes
     ----------
     f1, average_precision : float
-        Means over the classes, the F1 at each class's best threshold. Where not every particle was clicked, only picks that are
-        known to be right or wrong count.
+        Means over the classes that are held back, the F1 at each class's best threshold. Where not every particle was clicked,
+        only picks that are known to be right or wrong count.
     calibration : dict[int, tuple[float, float]]
         For each class id, slope and offset of the score's logit.
     thresholds : dict[int, float]
@@ -83,9 +83,10 @@ def validate(
             evidence[spec.id].append(_evidence(part, picks, spec))
     pooled = {class_id: _pooled(parts) for class_id, parts in evidence.items()}
     judged = {class_id: _calibration_and_threshold(known) for class_id, known in pooled.items()}
+    scored = [known.ranking for known in pooled.values() if known.ranking.truth]
     return Verdict(
-        f1=float(np.mean([best_threshold(known.ranking)[1] for known in pooled.values()])),
-        average_precision=float(np.mean([figures(known.ranking).average_precision or 0.0 for known in pooled.values()])),
+        f1=float(np.mean([best_threshold(ranking)[1] for ranking in scored])) if scored else 0.0,
+        average_precision=float(np.mean([figures(ranking).average_precision for ranking in scored])) if scored else 0.0,
         calibration={class_id: calibration for class_id, (calibration, _) in judged.items()},
         thresholds={class_id: threshold for class_id, (_, threshold) in judged.items()},
     )

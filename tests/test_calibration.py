@@ -109,3 +109,55 @@ def test_too_few_candidates_for_a_mixture_change_nothing(known):
 def test_the_expected_threshold_lies_between_what_is_kept_and_what_is_not():
     assert best_expected_threshold([0.9, 0.8, 0.1, 0.05], 2) == pytest.approx(0.45)
     assert best_expected_threshold([], 3) == 0.5
+
+
+def mixed(n_right, n_wrong, seed=0):
+    """Draw raw scores of right and of wrong candidates whose logits are two normal distributions of the same width."""
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([rng.normal(2.5, 1.0, n_right), rng.normal(-1.5, 1.0, n_wrong)])
+    return expit(x), np.arange(n_right + n_wrong) < n_right
+
+
+@pytest.mark.parametrize(("clicked", "rejected"), [(5, 0), (5, 5), (40, 0)])
+def test_right_and_wrong_are_told_apart_where_few_are_known(clicked, rejected):
+    scores, right = mixed(300, 500)
+    known = np.zeros(800, bool)
+    known[:clicked] = known[300 : 300 + rejected] = True
+    curve = fit_mixture(ranking(scores[known], right[known]), scores[~known])
+    likely = calibrated(scores, curve)
+    assert np.mean((likely > 0.5) == right) > 0.95
+    assert likely.sum() == pytest.approx(300, rel=0.1)
+
+
+@pytest.mark.parametrize(("n_right", "n_wrong"), [(0, 0), (1, 3), (3, 3)])
+def test_few_candidates_make_no_mixture(n_right, n_wrong):
+    scores, right = mixed(n_right, n_wrong)
+    assert fit_mixture(ranking(scores[:1], right[:1]), scores[1:]) == IDENTITY
+
+
+@pytest.mark.parametrize("unknown", [np.full(50, 0.4), np.zeros(50), np.ones(50), np.array([0.0, 1.0] * 25)])
+@pytest.mark.parametrize("known", [[1.0] * 3, [0.0] * 3, [0.4] * 3])
+def test_a_mixture_of_odd_scores_keeps_their_order_and_range(known, unknown):
+    slope, offset = fit_mixture(ranking(known, [True] * 3), unknown)
+    assert 0 < slope < np.inf
+    assert np.isfinite(offset)
+    scores = calibrated(GRID, (slope, offset))
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores) >= 0).all()
+
+
+def test_the_threshold_is_the_one_whose_expected_f1_is_best():
+    scores = np.random.default_rng(0).random(60)
+    cut = best_expected_threshold(scores, 25)
+    expected = [2 * scores[scores >= t].sum() / ((scores >= t).sum() + 25) for t in np.append(np.sort(scores), 1.1)]
+    assert 2 * scores[scores >= cut].sum() / ((scores >= cut).sum() + 25) == pytest.approx(max(expected))
+    assert not np.isclose(scores, cut).any()  # it lies between two scores
+
+
+def test_the_threshold_parts_two_groups():
+    assert 0.1 < best_expected_threshold([0.9] * 10 + [0.1] * 50, 10) < 0.9
+
+
+@pytest.mark.parametrize(("scores", "truth"), [([], 5), ([0.4], 0), ([], 0)])
+def test_without_candidates_or_particles_the_threshold_is_neutral(scores, truth):
+    assert best_expected_threshold(scores, truth) == 0.5

@@ -98,7 +98,7 @@ def test_thinning_keeps_the_best_and_every_pick_keeps_its_distance():
     assert kept.scores[0] == scores[0]
     assert len(cKDTree(kept.positions).query_pairs(6.0 - 1e-9)) == 0
     dropped = positions[~np.isin(scores, kept.scores)]
-    distance, which = cKDTree(kept.positions).query(dropped)
+    distance, _ = cKDTree(kept.positions).query(dropped)
     assert (distance < 6.0).all()
 
 

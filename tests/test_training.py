@@ -138,7 +138,7 @@ def test_a_checkpoint_says_what_it_was_trained_on(whole):
 @pytest.mark.parametrize("preset", ["fast", "published"])
 def test_balls_in_noise_are_learnt_and_picked(tmp_path, preset):
     config = replace(
-        trained_with(steps=40 if preset == "fast" else 3, validations=1, learning_rate=1e-2, average=0.5, augment=False),
+        trained_with(steps=40 if preset == "fast" else 1, validations=1, learning_rate=1e-2, average=0.5, augment=False),
         network=NetworkConfig(preset=preset),
         label=LabelConfig(diameter_fraction=0.8),
     )

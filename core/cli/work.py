@@ -43,7 +43,7 @@ def demo(
 
     report = Report(as_json)
     if config is None and minutes is None and steps is None:
-        minutes = sample.MINUTES
+        minutes, steps = sample.MINUTES, sample.STEPS
     settings = run_config(config, assign or (), minutes=minutes, steps=steps, device=device)
     done = report.follow(sample.demo(out, config=settings))
     times = ", ".join(f"{part} {duration(seconds)}" for part, seconds in done.seconds.items())
