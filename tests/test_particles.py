@@ -7,7 +7,7 @@ from core.errors import ConfigError
 from core.particles import ClassSpec, ParticleTable, PickResult, Source, Status
 
 CLASSES = (ClassSpec(id=1, name="ribosome", diameter=250.0), ClassSpec(id=7, name="ferritin", diameter=120.0))
-POSITIONS = [[0.0, 20, 20], [3.0, 20, 20], [4.0, 20, 20], [20.0, 20, 39], [20.0, 35, 20]]
+POSITIONS = [[0.0, 20, 20], [3.0, 20, 20], [4.0, 20, 20], [20.0, 20, 38.5], [20.0, 35, 20]]
 
 
 @pytest.fixture
@@ -36,7 +36,8 @@ def test_thresholds_count_by_class(result, thresholds, expected):
     ("edge", "expected"),
     [
         (0.0, [True] * 5),
-        (0.5, [False, True, True, False, True]),
+        (0.5, [False, True, True, True, True]),
+        (1.0, [False, True, True, False, True]),
         (3.0, [False, True, True, False, True]),
         (3.5, [False, False, True, False, True]),
         (4.5, [False, False, False, False, False]),

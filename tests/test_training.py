@@ -326,9 +326,19 @@ def test_single_bad_steps_do_no_harm(tmp_path, monkeypatch):
     real, count = learning.masked_dice, iter(range(99))
     monkeypatch.setattr(learning, "masked_dice", lambda *args: real(*args) * (math.nan if next(count) % 2 else 1))
     heard = []
-    drain(job(tmp_path, trained_with(steps=8, validations=1)), heard.append)
+    drain(job(tmp_path, trained_with(steps=14, validations=1)), heard.append)
     (done,) = (m for m in heard if isinstance(m, EpochDone))
     assert math.isfinite(done.loss)
+
+
+def test_every_step_of_every_seed_has_its_own_noise(tmp_path, monkeypatch):
+    seeds, real = [], learning.vary_intensity
+    monkeypatch.setattr(
+        learning, "vary_intensity", lambda images, chance: seeds.append(chance.initial_seed()) or real(images, chance)
+    )
+    for seed in (0, 1):
+        drain(job(tmp_path / str(seed), trained_with(steps=4, validations=1, seed=seed)))
+    assert len(set(seeds)) == len(seeds) == 8
 
 
 def test_a_budget_in_minutes_ends_in_time(tmp_path, monkeypatch):

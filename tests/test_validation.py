@@ -113,6 +113,12 @@ def test_where_not_all_is_annotated_unknown_picks_do_not_count_and_rejected_ones
     assert verdict(unknown, [held(CENTRES[:10], statuses, complete=False)]).f1 == 1
 
 
+def test_a_pick_that_is_right_is_not_wrong_for_being_near_a_rejected_one():
+    both = np.array([CENTRES[4], CENTRES[4] + np.array([0, 0, 4])])
+    part = held(both, [Status.ACCEPTED, Status.REJECTED], complete=False)
+    assert verdict(Reader(seen(both[:1])), [part]).f1 == 1
+
+
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize("look", [Reader([]), Reader(seen())], ids=["no picks", "picks"])
 @pytest.mark.parametrize("truth", [CENTRES, np.zeros((0, 3)), CENTRES[:1]], ids=["truth", "no truth", "one"])
