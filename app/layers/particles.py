@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 REJECTED = (0.55, 0.55, 0.55, 0.9)
 SELECTED = (1.0, 1.0, 1.0, 1.0)
+RING, CROSS = "disc", "x"
 FAINT = 0.75  # opacity of a pick that nobody has judged
 
 
@@ -96,7 +97,7 @@ def symbols_of(statuses: NDArray[Any]) -> NDArray[Any]:
     ndarray
         (n,) names.
     """
-    return np.where(statuses == Status.REJECTED, "x", "disc")
+    return np.where(statuses == Status.REJECTED, CROSS, RING)
 
 
 class ParticleLayer:
@@ -114,6 +115,7 @@ class ParticleLayer:
             antialiasing=1,
         )
         self.layer.editable = False
+        self._crossed = False  # whether any symbol is not a ring
 
     def show(self, rings: Rings) -> None:
         """Draw these and nothing else.
@@ -131,9 +133,16 @@ class ParticleLayer:
             if len(rings.positions):
                 layer.size = rings.sizes
                 layer.border_color = rings.colors
-                layer.symbol = rings.symbols
+                self._set_symbols(rings)
                 layer.shown = rings.shown
         layer.refresh()
+
+    def _set_symbols(self, rings: Rings) -> None:
+        """Leave napari's slow setter alone while all are rings, which new points are anyway."""
+        crossed = bool((rings.symbols != RING).any())
+        if crossed or self._crossed:
+            self.layer.symbol = rings.symbols
+        self._crossed = crossed
 
     def show_only(self, shown: BoolArray) -> None:
         """Change which of the particles are visible, and nothing else.

@@ -161,7 +161,7 @@ class Section(QWidget):
         if self._sections is None:
             return
         self._crosshair.move(self._position, self._sections.shape, self._scale)
-        self.model.dims.set_point(range(3), tuple(self._position * self._scale))
+        self.model.dims.set_point(self.axis, index * self._scale)  # the other two would only slice again
         with signals_blocked(self._slider):
             self._slider.setValue(index)
         self._label.setText(f"{AXES[self.axis]}  {index + 1} / {self._sections.shape[self.axis]}")
