@@ -7,8 +7,8 @@ PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
 # the first interpreter that works and is new enough, by trying: a version switcher may offer names that do not run
 INTERPRETER := $(shell for name in python3.11 python3; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
-# a virtual display of its own keeps test windows off the user's screen
-XVFB := $(shell command -v dpkg >/dev/null && echo xvfb-run -a)
+# a virtual display of its own, of known size, keeps test windows off the user's screen
+SCREEN := $(shell command -v dpkg >/dev/null && echo 'xvfb-run -a -s "-screen 0 1600x1000x24"')
 
 run: $(VENV)/.ready-run
 	@if [ ! -e app/launch.py ] || [ "$(HEADLESS)" = 1 ] || [ "$$(uname)$$DISPLAY$$WAYLAND_DISPLAY" = Linux ]; then \
@@ -17,9 +17,11 @@ run: $(VENV)/.ready-run
 		sh resources/system-packages.sh && $(PYTHON) main.py; \
 	fi
 
+# everything on PyQt5, then the window once more on PyQt6
 test: $(VENV)/.ready-test
 	sh resources/system-packages.sh
-	$(if $(XVFB),$(XVFB) -s "-screen 0 1600x1000x24") $(PYTHON) -m pytest
+	$(SCREEN) $(PYTHON) -m pytest
+	QT_API=pyqt6 $(SCREEN) $(PYTHON) -m pytest tests/test_gui_*.py
 
 lint: $(VENV)/.ready-lint
 	$(PYTHON) -m ruff check .
@@ -27,10 +29,9 @@ lint: $(VENV)/.ready-lint
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 
-# under a screen of known size, whatever the user's own is
 screenshots: $(VENV)/.ready-test
 	sh resources/system-packages.sh
-	$(if $(XVFB),$(XVFB) -s "-screen 0 1600x1000x24") $(PYTHON) docs/screenshots.py
+	$(SCREEN) $(PYTHON) docs/screenshots.py
 
 clean:
 	rm -rf $(VENV) results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

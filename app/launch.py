@@ -8,7 +8,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-os.environ.setdefault("QT_API", "pyqt5")
 os.environ.setdefault("NAPARI_ASYNC", "0")
 
 if TYPE_CHECKING:
@@ -136,7 +135,9 @@ def start_toolkit() -> QApplication:
 
     if QApplication.instance() is not None:
         return get_qapp()
-    return get_qapp(app_name="DeepETPicker", app_id="deepetpicker", icon=str(style.ICON))
+    application = get_qapp(app_name="DeepETPicker", app_id="deepetpicker")
+    application.setWindowIcon(style.icon())
+    return application
 
 
 def _refuse(sentence: str) -> int:

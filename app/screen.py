@@ -51,7 +51,6 @@ def main() -> None:
     if problem:
         sys.stdout.write(problem + "\n")
         return
-    os.environ.setdefault("QT_API", "pyqt5")
     from qtpy import API_NAME, QT_VERSION
     from qtpy.QtGui import QGuiApplication
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.resources import files
 from string import Template
 
 from napari.qt import get_stylesheet
+from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QApplication
 
-RESOURCES = Path(__file__).parent.parent / "resources"
-ICON = RESOURCES / "icon.svg"
+RESOURCES = files("resources")
 COLORS = {
     "dark": {
         "accent": "#2f7fb8",
@@ -39,6 +39,18 @@ def apply(theme: str) -> None:
         ``dark`` or ``light``.
     """
     application = QApplication.instance()
-    own = RESOURCES / "style.qss"
-    extra = Template(own.read_text(encoding="utf-8")).substitute(COLORS[theme]) if own.exists() else ""
-    application.setStyleSheet(get_stylesheet(theme) + extra)
+    own = Template((RESOURCES / "style.qss").read_text(encoding="utf-8")).substitute(COLORS[theme])
+    application.setStyleSheet(get_stylesheet(theme) + own)
+
+
+def icon() -> QIcon:
+    """Return the program's icon.
+
+    Returns
+    -------
+    QIcon
+        Sharp up to 256 pixels.
+    """
+    drawn = QPixmap()
+    drawn.loadFromData((RESOURCES / "icon.svg").read_bytes())
+    return QIcon(drawn)

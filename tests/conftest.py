@@ -9,7 +9,10 @@ import warnings
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small arrays: threads cost more than they give, and shared machines suffer
-os.environ.setdefault("QT_API", "pyqt5")
+
+import app  # noqa: F401 - chooses the Qt to run on
+
+os.environ["PYTEST_QT_API"] = os.environ["QT_API"]  # pytest-qt would take the newest that is installed
 
 import pytest
 from hypothesis import settings

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +94,11 @@ def on_disk(desk: Application) -> np.ndarray:
     """Positions as another program reads them, beside the running one."""
     with AnnotationStore.open(desk.session.project.folder / DATABASE) as store:
         return store.table(desk.session.tomogram.id).positions
+
+
+def test_one_qt_only_is_loaded_the_one_that_was_asked_for(desk: Application) -> None:
+    loaded = {name.partition(".")[0] for name in sys.modules} & {"PyQt5", "PyQt6"}
+    assert [name.lower() for name in loaded] == [os.environ["QT_API"]]
 
 
 # ---- marking ----
