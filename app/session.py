@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
 
+from core.config import ReviewConfig
 from core.display import diameters
 from core.particles import ClassSpec, ParticleTable, Status
+from core.review import above, placed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from core.project import Project
@@ -30,7 +34,7 @@ class Session:
     class_changed = Signal()
     table_changed = Signal()
     selection_changed = Signal()
-    thresholds_changed = Signal()
+    review_changed = Signal()
     model_changed = Signal()
 
     def __init__(self) -> None:
@@ -38,7 +42,8 @@ class Session:
         self.tomogram: Tomogram | None = None
         self.classes: dict[int, ClassSpec] = {}
         self.table = ParticleTable.build("", np.empty((0, 3)))
-        self.thresholds: dict[int, float] = {}
+        self.review: dict[int, ReviewConfig] = {}  # what is asked of candidates; a class that is not in it has the defaults
+        self._placed: BoolArray | None = None  # kept while only thresholds move
         self.selected: int | None = None
         self.model: Path | None = None
         self.class_id: int | None = None
@@ -47,7 +52,7 @@ class Session:
         """Take another project, with nothing of the former left."""
         self.project = project
         self.set_tomogram(None)
-        self.thresholds = {}
+        self.review = {}
         self.set_classes(() if project is None else project.store.classes())
         self.project_changed.emit()
 
@@ -61,6 +66,7 @@ class Session:
     def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
         """Take over the classes of the project."""
         self.classes = {spec.id: spec for spec in classes}
+        self._placed = None
         if self.class_id not in self.classes:
             self.class_id = next(iter(self.classes), None)
         self.classes_changed.emit()
@@ -74,6 +80,7 @@ class Session:
 
     def reload(self) -> None:
         """Read the particles of the tomogram again."""
+        self._placed = None
         if self.project is None or self.tomogram is None:
             self.table = ParticleTable.build("", np.empty((0, 3)))
         else:
@@ -88,11 +95,23 @@ class Session:
             self.selected = particle_id
             self.selection_changed.emit()
 
+    def review_of(self, class_id: int) -> ReviewConfig:
+        """Return what is asked of the candidates of a class."""
+        return self.review.get(class_id, ReviewConfig())
+
+    def set_review(self, reviews: Mapping[int, ReviewConfig]) -> None:
+        """Change what is asked of the candidates of some classes."""
+        changed = {number: review for number, review in reviews.items() if self.review.get(number) != review}
+        if changed:
+            before = {number: self.review_of(number) for number in changed}
+            self.review.update(changed)
+            if any(replace(changed[number], threshold=old.threshold) != old for number, old in before.items()):
+                self._placed = None
+            self.review_changed.emit()
+
     def set_threshold(self, class_id: int, threshold: float) -> None:
         """Change the score from which picks of a class count."""
-        if self.thresholds.get(class_id) != threshold:
-            self.thresholds[class_id] = threshold
-            self.thresholds_changed.emit()
+        self.set_review({class_id: replace(self.review_of(class_id), threshold=threshold)})
 
     def set_model(self, model: Path | None) -> None:
         """Choose the network that picks."""
@@ -113,15 +132,15 @@ class Session:
 
     @property
     def shown(self) -> BoolArray:
-        """(n,) all but candidates below the threshold of their class."""
-        visible = np.ones(len(self.table), np.bool_)
-        candidate = self.table.statuses == Status.CANDIDATE
-        for number, cut in self.thresholds.items():
-            visible &= ~(candidate & (self.table.class_ids == number) & (self.table.scores < cut))
-        return visible
+        """(n,) all but the candidates that do not count; the same as `core.review.shown`, in less time."""
+        if self.tomogram is None:
+            return np.ones(len(self.table), np.bool_)
+        if self._placed is None:
+            self._placed = placed(self.table, self.review, self.classes, self.tomogram.shape, self.tomogram.voxel_size)
+        return self._placed & above(self.table, self.review)
 
     def ids(self, status: Status, class_id: int | None = None, *, shown: bool | None = None) -> IntArray:
-        """Return ids of particles of one status, of one class or all, above the threshold, below it, or both."""
+        """Return ids of particles of one status, of one class or all, shown, hidden, or both."""
         rows = self.table.statuses == status
         if class_id is not None:
             rows &= self.table.class_ids == class_id

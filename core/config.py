@@ -240,6 +240,30 @@ class PickConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReviewConfig:
+    """Which candidates of one class count as picks; a view, so that nothing is computed again when it changes.
+
+    Attributes
+    ----------
+    threshold : float
+        Smallest score, 0..1.
+    min_distance : float
+        Smallest distance to a pick of the same class with a higher score, in particle diameters; 0 for none.
+    edge : Voxels
+        Margin at the tomogram's faces where no pick counts, in voxels.
+    """
+
+    threshold: float = 0.5
+    min_distance: float = 0.0
+    edge: Voxels = 0.0
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.threshold <= 1, f"threshold must be 0 to 1, not {self.threshold}.")
+        _require(0 <= self.min_distance <= 2, f"min_distance must be 0 to 2 diameters, not {self.min_distance}.")
+        _require(0 <= self.edge < float("inf"), f"edge must be 0 or more voxels, not {self.edge}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """All settings of a run; one TOML table for each part."""
 

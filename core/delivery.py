@@ -11,13 +11,16 @@ from core.errors import PickerError
 from core.io.atomic import safe_name
 from core.io.particles import TiltSeriesGeometry, TomogramPicks, read_particles, write_parts
 from core.particles import Status
+from core.review import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from core.particles import ParticleTable
+    from core.config import ReviewConfig
+    from core.particles import ClassSpec, ParticleTable
     from core.project import Project
+    from core.tomogram import Tomogram
     from core.types import Angstrom
 
 TOLERANCE = 0.01  # voxels
@@ -42,7 +45,13 @@ class Delivered:
     notices: tuple[str, ...] = ()
 
 
-def chosen(table: ParticleTable, class_id: int | None, thresholds: Mapping[int, float] | None) -> ParticleTable:
+def chosen(
+    table: ParticleTable,
+    class_id: int | None,
+    reviews: Mapping[int, ReviewConfig] | None,
+    classes: Sequence[ClassSpec],
+    tomogram: Tomogram,
+) -> ParticleTable:
     """Choose what is handed over.
 
     Parameters
@@ -51,8 +60,13 @@ def chosen(table: ParticleTable, class_id: int | None, thresholds: Mapping[int, 
         All particles of a tomogram.
     class_id : int | None
         Only this class; None for all.
-    thresholds : Mapping[int, float] | None
-        With them, candidates of at least this score are taken beside the accepted; None takes the accepted only.
+    reviews : Mapping[int, ReviewConfig] | None
+        With them, the candidates that count are taken beside the accepted, as `core.review.shown` has it; None takes the
+        accepted only.
+    classes : Sequence[ClassSpec]
+        The classes of the project.
+    tomogram : Tomogram
+        Where they lie.
 
     Returns
     -------
@@ -60,9 +74,9 @@ def chosen(table: ParticleTable, class_id: int | None, thresholds: Mapping[int, 
         In the same order.
     """
     rows = table.statuses == Status.ACCEPTED
-    if thresholds is not None:
-        least = np.array([thresholds.get(int(number), 0.0) for number in table.class_ids])
-        rows = rows | ((table.statuses == Status.CANDIDATE) & (table.scores >= least))
+    if reviews is not None:
+        counted = shown(table, reviews, {spec.id: spec for spec in classes}, tomogram.shape, tomogram.voxel_size)
+        rows = counted & (table.statuses != Status.REJECTED)
     if class_id is not None:
         rows = rows & (table.class_ids == class_id)
     return table.select(rows)
@@ -75,7 +89,7 @@ def deliver(
     *,
     tomogram_ids: Sequence[str],
     class_id: int | None = None,
-    thresholds: Mapping[int, float] | None = None,
+    reviews: Mapping[int, ReviewConfig] | None = None,
     pixel_size: Angstrom | None = None,
 ) -> Delivered:
     """Write particles of a project and check that the files say the same.
@@ -90,7 +104,7 @@ def deliver(
         As for `core.io.particles.write_parts`.
     tomogram_ids : Sequence[str]
         Which tomograms.
-    class_id, thresholds : int | None, Mapping[int, float] | None
+    class_id, reviews : int | None, Mapping[int, ReviewConfig] | None
         As for `chosen`.
     pixel_size : Angstrom | None
         Of the unbinned tilt series, for formats that count in it.
@@ -106,14 +120,18 @@ def deliver(
         If there is nothing to write, a file cannot be written or does not read back within a hundredth of a voxel.
     """
     series = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
-    parts = []
+    parts, classes = [], project.store.classes()
     for name in tomogram_ids:
-        table = chosen(project.store.table(name), class_id, thresholds)
+        table = project.store.table(name)
+        if not len(table):
+            continue  # its file may be away
+        tomogram = project.tomogram(name)
+        table = chosen(table, class_id, reviews, classes, tomogram)
         if len(table):
-            parts.append(TomogramPicks.of(project.tomogram(name), table, tilt_series=series))
+            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series))
     if not parts:
         raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
-    written = write_parts(path, parts, project.store.classes(), format=format)
+    written = write_parts(path, parts, classes, format=format)
     for part in parts:
         _compare(written.files, part, format, len(parts))
     count = sum(len(part.table) for part in parts)

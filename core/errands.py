@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from scipy.spatial import cKDTree
-
 from core.errors import PickerError
 from core.io.particles import write_particles
 from core.io.volumes import write_mrc
+from core.review import NEARNESS, taken
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -198,7 +196,7 @@ def make_sample(path: Path, shape: Shape = (64, 192, 192), seed: int = 1) -> Gen
 
 
 def unjudged(
-    found: ParticleTable, known: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom, nearness: float = 0.5
+    found: ParticleTable, known: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom, nearness: float = NEARNESS
 ) -> ParticleTable:
     """Leave out the candidates that somebody has accepted, rejected or clicked already.
 
@@ -220,11 +218,4 @@ def unjudged(
     ParticleTable
         The rest, in the same order.
     """
-    keep = np.ones(len(found), np.bool_)
-    for number in np.unique(known.class_ids).tolist():
-        mine, rows = known.positions[known.class_ids == number], np.flatnonzero(found.class_ids == number)
-        if number not in classes or not len(rows):
-            continue
-        away, _ = cKDTree(mine).query(found.positions[rows])
-        keep[rows] = away > nearness * classes[number].diameter / (voxel_size or 1.0)
-    return found.select(keep)
+    return found.select(~taken(found, known, classes, voxel_size, nearness))

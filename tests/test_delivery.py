@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core import delivery
+from core.config import ReviewConfig
 from core.delivery import chosen, deliver
 from core.errands import unjudged
 from core.errors import PickerError
@@ -44,13 +45,14 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.mark.parametrize(
-    ("class_id", "thresholds", "count"),
+    ("class_id", "cuts", "count"),
     [(None, None, 5), (1, None, 3), (None, {1: 0.5, 2: 0.5}, 8), (1, {1: 0.5}, 5), (None, {1: 0.95, 2: 0.95}, 5)],
 )
 def test_chosen_are_accepted_ones_and_candidates_above_the_threshold(
-    project: Project, class_id: int | None, thresholds: dict[int, float] | None, count: int
+    project: Project, class_id: int | None, cuts: dict[int, float] | None, count: int
 ) -> None:
-    found = chosen(project.store.table("one"), class_id, thresholds)
+    reviews = None if cuts is None else {number: ReviewConfig(threshold=cut) for number, cut in cuts.items()}
+    found = chosen(project.store.table("one"), class_id, reviews, SPECS, project.tomogram("one"))
     assert len(found) == count
     assert Status.REJECTED not in found.statuses
 

@@ -50,7 +50,7 @@ class AnnotateController(QObject):
         session.classes_changed.connect(self._show_all)
         session.class_changed.connect(self._show_classes)
         session.selection_changed.connect(self._show_all)
-        session.thresholds_changed.connect(self._show_threshold)
+        session.review_changed.connect(self._show_review)
 
     @property
     def _store(self) -> AnnotationStore | None:
@@ -218,7 +218,7 @@ class AnnotateController(QObject):
         self._show_classes()
         self._show_list()
 
-    def _show_threshold(self) -> None:
+    def _show_review(self) -> None:
         self._views.set_shown(self._session.shown)
         self._show_list()
 

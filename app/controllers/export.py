@@ -17,6 +17,8 @@ from core.errors import PickerError
 if TYPE_CHECKING:
     from app.panels.export import ExportPanel
     from app.session import Session
+    from core.config import ReviewConfig
+    from core.project import Project
 
 PIXELS = ("relion5",)  # formats that count in pixels of the tilt series
 
@@ -31,7 +33,7 @@ class ExportController(QObject):
         panel.edited.connect(self._show)
         panel.copy_requested.connect(self._on_panel_copy)
         panel.kind.currentIndexChanged.connect(self._on_panel_format)
-        for signal in (session.table_changed, session.thresholds_changed):
+        for signal in (session.table_changed, session.review_changed):
             signal.connect(self._show)
         session.classes_changed.connect(self._on_session_classes)
         session.tomogram_changed.connect(self._on_session_tomogram)
@@ -47,14 +49,22 @@ class ExportController(QObject):
             return []
         return [tomogram.id] if self._panel.scope.currentIndex() == 0 else [r.id for r in project.store.tomograms()]
 
-    def _thresholds(self) -> dict[int, float] | None:
-        return dict(self._session.thresholds) if self._panel.which.currentText() == SHOWN else None
+    def _reviews(self) -> dict[int, ReviewConfig] | None:
+        return dict(self._session.review) if self._panel.which.currentText() == SHOWN else None
 
     def _count(self) -> int:
         project = self._session.project
         if project is None:
             return 0
-        return sum(len(chosen(project.store.table(n), self._panel.class_id, self._thresholds())) for n in self._names())
+        return sum(self._count_in(project, name) for name in self._names())
+
+    def _count_in(self, project: Project, name: str) -> int:
+        session = self._session
+        table = project.store.table(name)
+        if not len(table):
+            return 0
+        tomogram = session.tomogram if session.tomogram is not None and session.tomogram.id == name else project.tomogram(name)
+        return len(chosen(table, self._panel.class_id, self._reviews(), tuple(session.classes.values()), tomogram))
 
     def export(self) -> None:
         """Write, read back and say what came of it."""
@@ -69,7 +79,7 @@ class ExportController(QObject):
                 self._panel.format,
                 tomogram_ids=self._names(),
                 class_id=self._panel.class_id,
-                thresholds=self._thresholds(),
+                reviews=self._reviews(),
                 pixel_size=pixel_size,
             )
         except (PickerError, OSError) as exc:
@@ -80,9 +90,13 @@ class ExportController(QObject):
         self._panel.result.setToolTip("\n".join([*map(str, done.files), *done.notices]))
 
     def _show(self) -> None:
-        names, count = self._names(), self._count()
-        if not names:
-            reason = "Open a tomogram first."
+        names, count, missing = self._names(), 0, ""
+        try:
+            count = self._count()
+        except PickerError as exc:
+            missing = str(exc)
+        if missing or not names:
+            reason = missing or "Open a tomogram first."
         elif not count:
             reason = "There is nothing to export yet: mark particles, or pick and accept some."
         else:
@@ -91,8 +105,8 @@ class ExportController(QObject):
 
     def _command(self) -> str:
         project = self._session.project
-        if project is None or self._thresholds() is not None:
-            return ""  # thresholds are set in the window only
+        if project is None or self._reviews() is not None:
+            return ""  # what counts is set in the window only
         words = ["deepetpicker", "export", str(project.folder), "--out", str(self.path), "--format", self._panel.format]
         words += [word for name in self._names() for word in ("--tomogram", name)]
         if self._panel.class_id is not None:

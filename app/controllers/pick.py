@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.display import diameters
 from core.errors import PickerError
 from core.messages import Notice, PicksFound
 from core.particles import ParticleTable, Source, Status
+from core.review import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from app.session import Session
     from app.views.triptych import Triptych
     from core.particles import PickResult
-
-DEFAULT_THRESHOLD = 0.5
 
 
 class PickController(QObject):
@@ -40,13 +40,13 @@ class PickController(QObject):
         panel.pick_requested.connect(self.pick)
         panel.model_requested.connect(self._on_panel_model)
         panel.class_requested.connect(self._on_panel_class)
-        panel.threshold_requested.connect(session.set_threshold)
+        panel.review_requested.connect(self._on_panel_review)
         panel.accept_all_requested.connect(self.accept_all)
         panel.reject_rest_requested.connect(self.remove_rest)
         panel.accept_requested.connect(self.accept)
         panel.reject_requested.connect(self.reject)
         panel.walk_requested.connect(self.walk)
-        for signal in (session.table_changed, session.thresholds_changed, session.selection_changed):
+        for signal in (session.table_changed, session.review_changed, session.selection_changed):
             signal.connect(self._show)
         session.classes_changed.connect(self._on_session_classes)
         session.model_changed.connect(self._on_session_model)
@@ -104,9 +104,9 @@ class PickController(QObject):
             scores=np.concatenate([one.scores for one in self._found]),
             status=Status.CANDIDATE,
         )
-        least = np.array([session.thresholds.get(int(n), DEFAULT_THRESHOLD) for n in found.class_ids])
-        found = found.select(found.scores >= least)
         voxel_size = session.tomogram.voxel_size if session.tomogram else 0.0
+        shape = session.tomogram.shape if session.tomogram else (1, 1, 1)
+        found = found.select(shown(found, session.review, session.classes, shape, voxel_size))
         class_ids = np.concatenate([table.class_ids, found.class_ids])
         statuses = np.concatenate([table.statuses, found.statuses])
         old = table.statuses != Status.CANDIDATE  # of an earlier run, about to be replaced
@@ -136,8 +136,8 @@ class PickController(QObject):
         fresh = unjudged(result.table, known, {spec.id: spec for spec in result.classes}, result.voxel_size)
         for spec in result.classes:
             number = names.get(spec.name, spec.id)
-            if number not in self._session.thresholds:
-                self._session.set_threshold(number, result.thresholds.get(spec.id, DEFAULT_THRESHOLD))
+            if number not in self._session.review and spec.id in result.thresholds:
+                self._session.set_threshold(number, result.thresholds[spec.id])
         picks = ParticleTable.build(
             fresh.tomogram_id, fresh.positions, fresh.class_ids, scores=fresh.scores, source=Source.PICKED, status=Status.CANDIDATE
         )
@@ -180,7 +180,7 @@ class PickController(QObject):
         self._try("Accepted", self._session.ids(Status.CANDIDATE, class_id, shown=True), Status.ACCEPTED)
 
     def remove_rest(self, class_id: int) -> None:
-        """Remove every candidate below the threshold."""
+        """Remove every candidate that is hidden."""
         self._try("Removed", self._session.ids(Status.CANDIDATE, class_id, shown=False), None)
 
     def accept(self) -> None:
@@ -229,9 +229,10 @@ class PickController(QObject):
         session, number = self._session, self._panel.class_id
         table, mine = session.table, session.table.class_ids == self._panel.class_id
         candidate = mine & (table.statuses == Status.CANDIDATE)
-        threshold = session.thresholds.get(number, DEFAULT_THRESHOLD)
         judged = tuple(int((mine & (table.statuses == status)).sum()) for status in (Status.ACCEPTED, Status.REJECTED))
-        self._panel.set_scores(table.scores[candidate], threshold, int((candidate & session.shown).sum()), (judged[0], judged[1]))
+        self._panel.set_scores(
+            table.scores[candidate], session.review_of(number), int((candidate & session.shown).sum()), (judged[0], judged[1])
+        )
         self._panel.set_selected(session.selected is not None and session.selected in table.ids[candidate])
         self._panel.set_ready(self.reason_not())
 
@@ -249,6 +250,10 @@ class PickController(QObject):
         from pathlib import Path
 
         self._session.set_model(Path(name) if name else None)
+
+    def _on_panel_review(self, class_id: int, field: str, value: float) -> None:
+        if class_id:
+            self._session.set_review({class_id: replace(self._session.review_of(class_id), **{field: value})})
 
     def _on_panel_class(self, _class_id: int) -> None:
         self._show()

@@ -6,7 +6,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt.utils import signals_blocked
 
 from app.panels.form import Form
@@ -18,10 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from core.config import ReviewConfig
     from core.particles import ClassSpec
     from core.types import FloatArray
 
 STEPS = 1000  # of the slider
+VIEW = "{} are hidden and are not exported; nothing is computed again"
+ACCEPT_ALL = "Every pick that is shown becomes a particle of yours, for export and for training again"
+REMOVE_HIDDEN = "Picks that are hidden are deleted; undo brings them back"
 
 
 class PickPanel(QWidget):
@@ -30,7 +45,7 @@ class PickPanel(QWidget):
     pick_requested = Signal()
     model_requested = Signal(str)
     class_requested = Signal(int)
-    threshold_requested = Signal(int, float)
+    review_requested = Signal(int, str, float)  # class id, field of its ReviewConfig, new value
     accept_all_requested = Signal(int)
     reject_rest_requested = Signal(int)
     accept_requested = Signal()
@@ -74,25 +89,45 @@ class PickPanel(QWidget):
         row = QHBoxLayout()
         self.threshold, self.value = QSlider(Qt.Orientation.Horizontal), QLabel()
         self.threshold.setRange(0, STEPS)
-        self.threshold.setToolTip("Picks below this score are hidden and are not exported; nothing is computed again")
+        self.threshold.setToolTip(VIEW.format("Picks below this score"))
         self.threshold.valueChanged.connect(self._on_slider_moved)
         self.value.setMinimumWidth(36)
         row.addWidget(self.threshold, stretch=1)
         row.addWidget(self.value)
         layout.addLayout(row)
+        self.min_distance, self.edge = QDoubleSpinBox(), QDoubleSpinBox()
+        form = QFormLayout()
+        for label, field, spin, unit, most, step in (
+            ("Apart by", "min_distance", self.min_distance, " diameters", 2, 0.05),
+            ("Away from the faces", "edge", self.edge, " voxels", 999, 1),
+        ):
+            spin.setRange(0, most)
+            spin.setSingleStep(step)
+            spin.setDecimals(2 if most == 2 else 0)
+            spin.setSuffix(unit)
+            spin.setSpecialValueText("any distance")
+            spin.valueChanged.connect(lambda value, field=field: self.review_requested.emit(self.class_id, field, value))
+            form.addRow(label, spin)
+        self.min_distance.setToolTip(VIEW.format("Picks nearer than this to a particle or a better pick of the same class"))
+        self.edge.setToolTip(VIEW.format("Picks within this margin of the tomogram's faces"))
+        layout.addLayout(form)
         self.count = heading("")
         self.count.setWordWrap(True)
         layout.addWidget(self.count)
+        self._add_all(layout)
+        layout.addWidget(rule())
+        self._add_one(layout)
+
+    def _add_all(self, layout: QVBoxLayout) -> None:
         self.accept_all, self.reject_rest = QPushButton("Accept all shown"), QPushButton("Remove all hidden")
-        self.accept_all.setToolTip("Everything above the threshold becomes a particle of yours, for export and for training again")
-        self.reject_rest.setToolTip("Picks below the threshold are deleted; undo brings them back")
         self.accept_all.clicked.connect(lambda: self.accept_all_requested.emit(self.class_id))
         self.reject_rest.clicked.connect(lambda: self.reject_rest_requested.emit(self.class_id))
         row = QHBoxLayout()
         for button in (self.accept_all, self.reject_rest):
             row.addWidget(button)
         layout.addLayout(row)
-        layout.addWidget(rule())
+
+    def _add_one(self, layout: QVBoxLayout) -> None:
         layout.addWidget(heading("One by one"))
         row = QHBoxLayout()
         self.back, self.accept, self.reject, self.on = (QPushButton(text) for text in ("◀", "Accept (A)", "Reject (R)", "▶"))
@@ -134,19 +169,22 @@ class PickPanel(QWidget):
             self.classes.setCurrentIndex(max(0, self.classes.findData(chosen)))
         self.classes.setVisible(len(classes) > 1)
 
-    def set_scores(self, scores: FloatArray, threshold: float, shown: int, judged: tuple[int, int]) -> None:
-        """Show scores of the candidates, the threshold and the counts."""
+    def set_scores(self, scores: FloatArray, review: ReviewConfig, shown: int, judged: tuple[int, int]) -> None:
+        """Show scores of the candidates, what is asked of them and the counts."""
         self.histogram.set_scores(scores)
-        self.histogram.set_threshold(threshold)
+        self.histogram.set_threshold(review.threshold)
         with signals_blocked(self.threshold):
-            self.threshold.setValue(round(threshold * STEPS))
-        self.value.setText(f"{threshold:.2f}")
+            self.threshold.setValue(round(review.threshold * STEPS))
+        self.value.setText(f"{review.threshold:.2f}")
+        for spin, number in ((self.min_distance, review.min_distance), (self.edge, review.edge)):
+            with signals_blocked(spin):
+                spin.setValue(number)
         accepted, rejected = judged
         self.count.setText(f"{shown} of {len(scores)} picks shown · {accepted} accepted · {rejected} rejected")
         none = "" if len(scores) else "There are no open picks: press Pick first."
-        allow(self.accept_all, none if shown or none else "No pick lies above the threshold.", self.accept_all.toolTip())
-        allow(self.reject_rest, none if shown < len(scores) or none else "No pick lies below the threshold.")
-        for widget in (self.threshold, self.histogram, self.back, self.on):
+        allow(self.accept_all, none if shown or none else "No pick is shown.", ACCEPT_ALL)
+        allow(self.reject_rest, none if shown < len(scores) or none else "No pick is hidden.", REMOVE_HIDDEN)
+        for widget in (self.threshold, self.histogram, self.min_distance, self.edge, self.back, self.on):
             widget.setEnabled(not none)
 
     def set_ready(self, reason_not: str) -> None:
@@ -170,7 +208,7 @@ class PickPanel(QWidget):
         self._on_threshold_moved(value / STEPS)
 
     def _on_threshold_moved(self, threshold: float) -> None:
-        self.threshold_requested.emit(self.class_id, threshold)
+        self.review_requested.emit(self.class_id, "threshold", threshold)
 
     def _on_advanced_toggled(self, on: bool) -> None:
         self.advanced.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
