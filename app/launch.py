@@ -84,8 +84,8 @@ class Application:
             (window.single, lambda: views.set_single(window.single.isChecked())),
             (window.y_up, lambda: views.set_y_up(window.y_up.isChecked())),
             (window.light, self._on_theme),
-            (window.thicker, lambda: views.change_line_width(1.25)),
-            (window.thinner, lambda: views.change_line_width(0.8)),
+            (window.thicker, lambda: views.change_line(0.5)),
+            (window.thinner, lambda: views.change_line(-0.5)),
         ):
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
         for action in window.class_keys:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from core.particles import ClassSpec, ParticleTable
     from core.tomogram import Tomogram
-    from core.types import Angstrom, FloatArray, Positions, Shape, Voxels
+    from core.types import Angstrom, FloatArray, IntArray, Positions, Shape, Voxels
 
 _SAMPLED_SECTIONS = 9
 _SAMPLED_VOXELS = 200_000
+SMALLEST: Voxels = 1.5  # diameter of the smallest sphere that is drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +184,33 @@ def diameters(table: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size
     for number, spec in classes.items():
         sizes[number] = spec.diameter / (voxel_size or 1.0)
     return np.asarray(sizes[np.minimum(table.class_ids, len(sizes) - 1)], np.float32)
+
+
+def cross_sections(positions: Positions, sizes: FloatArray, axis: int, index: float) -> tuple[IntArray, FloatArray]:
+    """Find the spheres that a section cuts, and the circles in which it cuts them.
+
+    Parameters
+    ----------
+    positions : Positions
+        (n, 3) zyx voxels of their centres.
+    sizes : FloatArray
+        (n,) their diameters in voxels; less than `SMALLEST` counts as that, so that no particle hides between two sections.
+    axis : int
+        The section is perpendicular to this axis.
+    index : float
+        Where it cuts, in voxels along that axis.
+
+    Returns
+    -------
+    rows : IntArray
+        (m,) which spheres are cut, ascending.
+    diameters : FloatArray
+        (m,) of their circles, in voxels.
+    """
+    away = positions[:, axis] - index
+    squares = (np.maximum(sizes, SMALLEST) / 2) ** 2 - away**2
+    rows = np.flatnonzero(squares > 0)
+    return rows, (2 * np.sqrt(squares[rows])).astype(np.float32)
 
 
 def under(table: ParticleTable, sizes: FloatArray, position: Positions, axis: int, reach: Voxels = 3.0) -> int | None:

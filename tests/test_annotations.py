@@ -404,3 +404,83 @@ def _seconds(call: Any) -> float:
     start = time.process_time()
     call()
     return time.process_time() - start
+
+
+# ---- tables that are kept ----
+
+
+def fresh(store: AnnotationStore, name: str) -> ParticleTable:
+    """What is on the disk, as a program reads that has just opened it."""
+    with AnnotationStore.open(store.path) as reader:
+        assert reader.read_only
+        return reader.table(name)
+
+
+def assert_same(one: ParticleTable, other: ParticleTable) -> None:
+    for name in ("ids", "positions", "class_ids", "scores", "sources", "statuses"):
+        assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name == "scores"), name
+
+
+COURSE = {
+    "add": lambda store, _ids: store.add("a", (1, 2, 3), 1),
+    "add elsewhere": lambda store, _ids: store.add("b", (1, 2, 3), 1),
+    "move": lambda store, ids: store.move(int(ids[3]), (7, 8, 9)),
+    "remove the first": lambda store, ids: store.remove(int(ids[0])),
+    "remove the last": lambda store, ids: store.remove(int(ids[-1])),
+    "judge": lambda store, ids: store.reject(ids[4:6]),
+    "undo": lambda store, _ids: store.undo(),
+    "undo again": lambda store, _ids: store.undo(),
+    "redo": lambda store, _ids: store.redo(),
+    "many": lambda store, _ids: store.add_many(ParticleTable.build("a", np.arange(90.0).reshape(30, 3), 1)),
+    "a class goes": lambda store, _ids: store.remove_class(2, with_particles=True),
+    "it comes back": lambda store, _ids: store.undo(),
+}
+
+
+def kept_store(path: Path) -> AnnotationStore:
+    store = AnnotationStore.create(path / "kept.db")
+    for number in (1, 2):
+        store.add_class(ClassSpec(id=number, name=f"class {number}", diameter=100.0))
+    for name in ("a", "b"):
+        store.add_tomogram(TomogramRecord(id=name, path=path / f"{name}.mrc"))
+        store.add_many(ParticleTable.build(name, np.arange(60.0).reshape(20, 3), [1, 2] * 10))
+    return store
+
+
+def test_a_table_that_is_kept_is_what_is_on_the_disk_after_every_change(tmp_path: Path) -> None:
+    with kept_store(tmp_path) as store:
+        for change in COURSE.values():
+            change(store, store.table("a").ids)
+            for name in ("a", "b"):
+                assert_same(store.table(name), fresh(store, name))
+
+
+def test_tables_are_right_within_a_group_and_after_it_was_given_up(tmp_path: Path) -> None:
+    with kept_store(tmp_path) as store:
+        before = store.table("a")
+
+        def give_up() -> None:
+            with store.grouped("never"):
+                store.remove(before.ids[:5])
+                assert len(store.table("a")) == 15
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            give_up()
+        assert_same(store.table("a"), before)
+        with store.grouped("removal"):
+            store.remove(before.ids[:5])
+        assert len(store.table("a")) == 15
+
+
+def test_tables_keep_up_while_nobody_is_told(tmp_path: Path) -> None:
+    with kept_store(tmp_path) as store:
+        store.table("a")
+        with store.changed.blocked():
+            store.remove(store.table("a").ids[:2])
+        assert_same(store.table("a"), fresh(store, "a"))
+
+
+def test_tables_cannot_be_written_to(tmp_path: Path) -> None:
+    with kept_store(tmp_path) as store, pytest.raises(ValueError, match="read-only"):
+        store.table("a").positions[0] = 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.display import Look, clamped, contrast, diameters, section, small_copy, under, value_at
+from core.display import SMALLEST, Look, clamped, contrast, cross_sections, diameters, section, small_copy, under, value_at
 from core.particles import ClassSpec, ParticleTable
 from core.tomogram import Tomogram
 
@@ -112,3 +112,32 @@ def test_the_nearest_of_overlapping_particles_is_meant() -> None:
 
 def test_nothing_lies_under_the_mouse_in_an_empty_table() -> None:
     assert under(table([], []), np.empty(0, np.float32), np.zeros(3), 0) is None
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(("away", "wanted"), [(0, 20), (3, 2 * 91**0.5), (-6, 16), (9.5, 2 * 9.75**0.5), (10, None), (-11, None)])
+def test_a_section_cuts_a_sphere_in_its_exact_circle(axis: int, away: float, wanted: float | None) -> None:
+    centre = np.array([50.0, 60.0, 70.0])
+    rows, found = cross_sections(centre[None], np.array([20], np.float32), axis, centre[axis] + away)
+    assert rows.tolist() == ([] if wanted is None else [0])
+    assert found == pytest.approx([] if wanted is None else [wanted], rel=1e-6)
+
+
+def test_no_particle_hides_between_two_sections() -> None:
+    positions = np.array([[10.5, 5, 5]])
+    for index in (10, 11):
+        rows, found = cross_sections(positions, np.array([0.1], np.float32), 0, index)
+        assert rows.tolist() == [0]
+        assert found == pytest.approx([2 * ((SMALLEST / 2) ** 2 - 0.25) ** 0.5])
+
+
+def test_sections_of_many_spheres_agree_with_each_one_alone() -> None:
+    rng = np.random.default_rng(0)
+    positions, sizes = rng.uniform(0, 100, (500, 3)), rng.uniform(3, 40, 500).astype(np.float32)
+    rows, found = cross_sections(positions, sizes, 1, 37)
+    radii = {int(row): diameter / 2 for row, diameter in zip(rows, found, strict=True)}
+    for row in range(500):
+        height = abs(positions[row, 1] - 37)
+        assert (row in radii) == (height < sizes[row] / 2)
+        if row in radii:
+            assert radii[row] ** 2 + height**2 == pytest.approx((sizes[row] / 2) ** 2, rel=1e-5)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from core.particles import Status
 from core.tomogram import Tomogram
 
 if TYPE_CHECKING:
-    from app.layers.particles import ParticleLayer, Rings
+    from app.layers.particles import ParticleRings, Rings
 
 pytestmark = pytest.mark.usefixtures("toolkit")
 
@@ -21,7 +21,7 @@ def rings(statuses: list[Status]) -> Rings:
 
     n, codes = len(statuses), np.array(statuses, np.int64)
     return Rings(
-        positions=np.arange(3.0 * n).reshape(n, 3),
+        positions=np.arange(3.0 * n).reshape(n, 3) * (0, 1, 1),
         sizes=np.full(n, 5, np.float32),
         colors=colors_of(np.ones(n, np.int64), codes, {1: "#ff0000"}, np.zeros(n, bool)),
         symbols=symbols_of(codes),
@@ -30,37 +30,57 @@ def rings(statuses: list[Status]) -> Rings:
 
 
 @pytest.fixture
-def layer() -> ParticleLayer:
-    from app.layers.particles import ParticleLayer
+def layer() -> ParticleRings:
+    from app.layers.particles import ParticleRings
 
-    return ParticleLayer(1.0, "pixel", 0.1)
+    return ParticleRings(None, 0, (1, 2))
 
 
 A, C, R = Status.ACCEPTED, Status.CANDIDATE, Status.REJECTED
 
 
+def drawn(layer: ParticleRings) -> Any:
+    """What goes to the graphics card, one record for each mark."""
+    return layer._circles.vertices.reshape(-1, 4)[:, 0]
+
+
 @pytest.mark.parametrize("course", [[[A], [A, A, R], [A, A]], [[R], [R, A], [A]], [[A, R, A], [A, A, A], [], [C]]])
-def test_what_is_drawn_follows_through_growing_and_shrinking(layer: ParticleLayer, course: list[list[Status]]) -> None:
+def test_what_is_drawn_follows_through_growing_and_shrinking(layer: ParticleRings, course: list[list[Status]]) -> None:
     for statuses in course:
         wanted = rings(statuses)
         layer.show(wanted)
-        assert np.array_equal(layer.layer.data, wanted.positions)
-        assert [str(s) for s in layer.layer.symbol] == [{"x": "x"}.get(s, "disc") for s in wanted.symbols]
-        assert np.allclose(layer.layer.border_color, wanted.colors)
+        assert layer.rows.tolist() == list(range(len(statuses)))
+        assert [bool(crossed) for crossed in drawn(layer)["a_crossed"]] == [status == R for status in statuses]
+        assert np.allclose(drawn(layer)["a_color"], wanted.colors)
+        assert np.allclose(drawn(layer)["a_centre"], wanted.positions[:, (2, 1)])
 
 
-def test_the_threshold_only_hides(layer: ParticleLayer) -> None:
+def test_the_threshold_only_hides(layer: ParticleRings) -> None:
     layer.show(rings([A, C, C]))
     layer.show_only(np.array([True, False, True]))
-    assert layer.layer.shown.tolist() == [True, False, True]
-    assert len(layer.layer.data) == 3
+    assert layer.rows.tolist() == [0, 2]
+    assert len(layer.data) == 3
 
 
-def test_moved_particles_are_drawn_where_they_are(layer: ParticleLayer) -> None:
+def test_moved_particles_are_drawn_where_they_are(layer: ParticleRings) -> None:
     first = rings([A, A])
     layer.show(first)
-    layer.show(replace(first, positions=first.positions + 1))
-    assert np.array_equal(layer.layer.data, first.positions + 1)
+    layer.show(replace(first, positions=first.positions + 0.5))
+    assert np.allclose(drawn(layer)["a_centre"], first.positions[:, (2, 1)] + 0.5)
+
+
+def test_size_scale_and_section_decide_the_radius(layer: ParticleRings) -> None:
+    from app.layers.particles import RingStyle
+
+    layer.show(replace(rings([A]), sizes=np.array([10], np.float32)))
+    layer.cut(3)
+    assert drawn(layer)["a_radius"] == pytest.approx([4.0])
+    layer.set_scale(1.5)
+    assert drawn(layer)["a_radius"] == pytest.approx([6.0])
+    layer.set_style(RingStyle(size=0.5, line=3.0))
+    assert drawn(layer)["a_radius"] == pytest.approx([3.0])
+    layer.cut(5)
+    assert not len(drawn(layer))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -158,7 +158,7 @@ def test_rings_are_exact_cross_sections(opened: Application) -> None:
             place[axis] += away
             opened.window.views.go_to(place)
             wanted = [2 * np.sqrt(radius**2 - away**2)] if away < radius else []
-            assert opened.window.views.canvases[axis].rings._view_size == pytest.approx(wanted, rel=1e-3)
+            assert opened.window.views.canvases[axis].rings.diameters == pytest.approx(wanted, rel=1e-3)
 
 
 # ---- reopening ----

@@ -96,6 +96,7 @@ class MarkPanel(QWidget):
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         head = view.horizontalHeader()
+        head.setResizeContentsPrecision(0)  # what is in view; Qt else measures a thousand rows at every change
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
 

@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from app.layers.crosshair import Crosshair
-from app.layers.particles import ParticleLayer, no_rings
+from app.layers.particles import ParticleRings, no_rings
 from app.layers.volume import Sections
 
 if TYPE_CHECKING:
-    from app.layers.particles import Rings
+    from app.layers.particles import Rings, RingStyle
     from core.display import Look
     from core.tomogram import Tomogram
     from core.types import Angstrom, BoolArray, Positions
@@ -52,7 +52,7 @@ class Section(QWidget):
         self._sections: Sections | None = None
         self._image: Image | None = None
         self._crosshair = Crosshair(self.viewer.canvas.view.scene, *ORDERS[axis][1:])
-        self._particles: ParticleLayer | None = None
+        self.rings = ParticleRings(self.viewer.canvas.view.scene, axis, ORDERS[axis][1:])
         self._position = np.zeros(3)
         self._arrange()
 
@@ -75,7 +75,7 @@ class Section(QWidget):
 
     # ---- what is shown ----
 
-    def open(self, tomogram: Tomogram, look: Look, bounds: tuple[float, float], line_width: float) -> None:
+    def open(self, tomogram: Tomogram, look: Look, bounds: tuple[float, float]) -> None:
         """Show a tomogram in place of what was there.
 
         Parameters
@@ -86,33 +86,30 @@ class Section(QWidget):
             How.
         bounds : tuple[float, float]
             Grey values of black and white.
-        line_width : float
-            Of the rings, as a part of their diameter.
         """
         model, nm = self.model, tomogram.voxel_size / 10
         scale, units = (nm, "nm") if nm else (1.0, "pixel")
         self._sections = Sections(tomogram, look)
         with signals_blocked(self._slider):
             self._slider.setRange(0, tomogram.shape[self.axis] - 1)
-        if self._image is not None and self._particles is not None and units == self._units:
+        self.set_rings(no_rings())
+        self.rings.set_scale(scale)
+        if self._image is not None and units == self._units:
             self._swap(self._image, self._sections, scale, bounds)
             return
-        self.clear()
-        self._sections = Sections(tomogram, look)
+        model.layers.clear()
         self._scale, self._units = scale, units
         self._image = Image(
             self._sections,
             name="tomogram",
             rgb=False,
             multiscale=False,
-            projection_mode="none",  # thickness is for the spheres; slabs are averaged by Sections
+            projection_mode="none",  # slabs are averaged by Sections
             contrast_limits=bounds,
             scale=(self._scale,) * 3,
             units=units,
         )
-        self._particles = ParticleLayer(self._scale, units, line_width)
-        for layer in (self._image, self._particles.layer):
-            model.layers.append(layer)
+        model.layers.append(self._image)
         model.layers.selection.active = self._image
         model.dims.order = ORDERS[self.axis]
         model.canvas.overlays.scale_bar.visible = True
@@ -121,28 +118,20 @@ class Section(QWidget):
     def _swap(self, image: Image, sections: Sections, scale: float, bounds: tuple[float, float]) -> None:
         """Show another tomogram in the layers that are there: making new ones takes napari seconds."""
         self._scale = scale
-        self.set_rings(no_rings())
         image.data = sections
         image.contrast_limits = bounds
         image.visible = True
-        for layer in (image, self.rings):
-            layer.scale = (scale,) * 3
+        image.scale = (scale,) * 3
         self.fit()
 
     def release(self) -> None:
         """Show nothing and let go of the tomogram."""
         self._crosshair.hide()
         self._sections = None
+        self.set_rings(no_rings())
         if self._image is not None:
-            self.set_rings(no_rings())
             self._image.visible = False
             self._image.data = np.zeros((1, 1, 1), np.float32)
-
-    def clear(self) -> None:
-        """Throw all layers away."""
-        self.model.layers.clear()
-        self._crosshair.hide()
-        self._image = self._sections = self._particles = None
 
     def fit(self) -> None:
         """Make the whole section visible."""
@@ -161,7 +150,9 @@ class Section(QWidget):
         if self._sections is None:
             return
         self._crosshair.move(self._position, self._sections.shape, self._scale)
-        self.model.dims.set_point(self.axis, index * self._scale)  # the other two would only slice again
+        self.rings.cut(index)
+        if not np.isclose(self.model.dims.point[self.axis], index * self._scale):  # setting it is slow, even to what it is
+            self.model.dims.set_point(self.axis, index * self._scale)  # the other two would only slice again
         with signals_blocked(self._slider):
             self._slider.setValue(index)
         self._label.setText(f"{AXES[self.axis]}  {index + 1} / {self._sections.shape[self.axis]}")
@@ -204,12 +195,7 @@ class Section(QWidget):
         rings : Rings
             All of this tomogram.
         """
-        if self._particles is None:
-            return
-        thickness = float(rings.sizes.max(initial=1.0)) * self._scale * 1.01
-        if not np.isclose(self.model.dims.thickness[0], thickness):
-            self.model.dims.thickness = (thickness,) * 3
-        self._particles.show(rings)
+        self.rings.show(rings)
 
     def set_shown(self, shown: BoolArray) -> None:
         """Change which rings are visible.
@@ -219,19 +205,17 @@ class Section(QWidget):
         shown : BoolArray
             (n,) in the order of the rings.
         """
-        if self._particles is not None:
-            self._particles.show_only(shown)
+        self.rings.show_only(shown)
 
-    def set_line_width(self, width: float) -> None:
-        """Change the line width of all rings.
+    def set_ring_style(self, style: RingStyle) -> None:
+        """Change size and line of all rings.
 
         Parameters
         ----------
-        width : float
-            As a part of the diameter.
+        style : RingStyle
+            How to draw.
         """
-        if self._particles is not None:
-            self._particles.line_width = width
+        self.rings.set_style(style)
 
     def set_zoom(self, zoom: float) -> None:
         """Take over the magnification of another canvas.
@@ -243,11 +227,6 @@ class Section(QWidget):
         """
         if not np.isclose(self.model.scene.camera.zoom, zoom):
             self.model.scene.camera.zoom = zoom
-
-    @property
-    def rings(self) -> Any:
-        """The napari layer of the particles, to look at; None while nothing is open."""
-        return None if self._particles is None else self._particles.layer
 
     def to_pixels(self, position: Positions, voxel_size: Angstrom) -> tuple[int, int]:
         """Tell where on the canvas a position is drawn.

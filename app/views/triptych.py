@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
 
+from app.layers.particles import RingStyle
 from app.views.canvas import Canvas
 from core.display import Look, clamped, contrast, value_at
 
+THINNEST, THICKEST = 0.5, 8.0  # line of the rings in pixels
 KEYS = "<p>wheel: sections<br>Ctrl + wheel: zoom<br>drag: pan<br>Shift + click: go there</p>"
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class Triptych(QWidget):
         self.tomogram: Tomogram | None = None
         self.position: Positions = np.zeros(3)
         self._look, self._bounds, self._inverted = Look(), (0.0, 1.0), False
-        self._line_width = 0.08
+        self.ring_style = RingStyle()
         self.corner = QLabel()
         self._arrange()
         for canvas in self.canvases:
@@ -81,7 +84,7 @@ class Triptych(QWidget):
         self._bounds = contrast(tomogram, self._look)
         self._apportion(tomogram.shape)
         for canvas in self.canvases:
-            canvas.open(tomogram, self._look, self._bounds, self._line_width)
+            canvas.open(tomogram, self._look, self._bounds)
             canvas.set_look(self._look, self._bounds, self._inverted)
         self.go_to(np.asarray(tomogram.shape) // 2 if position is None else position)
         self.canvases[0].fit()
@@ -193,17 +196,27 @@ class Triptych(QWidget):
         for canvas in self.canvases:
             canvas.set_shown(shown)
 
-    def change_line_width(self, factor: float) -> None:
+    def set_ring_style(self, style: RingStyle) -> None:
+        """Change size and line of all rings.
+
+        Parameters
+        ----------
+        style : RingStyle
+            How to draw.
+        """
+        self.ring_style = style
+        for canvas in self.canvases:
+            canvas.set_ring_style(style)
+
+    def change_line(self, by: float) -> None:
         """Draw all rings thicker or thinner.
 
         Parameters
         ----------
-        factor : float
-            Above 1 for thicker.
+        by : float
+            Pixels, positive for thicker.
         """
-        self._line_width = min(max(self._line_width * factor, 0.02), 0.5)
-        for canvas in self.canvases:
-            canvas.set_line_width(self._line_width)
+        self.set_ring_style(replace(self.ring_style, line=min(max(self.ring_style.line + by, THINNEST), THICKEST)))
 
     def set_holder(self, holds: Callable[[Positions, int], bool]) -> None:
         """Tell the canvases what can be dragged.

@@ -13,6 +13,7 @@ from core.annotations.opening import open_database
 from core.annotations.recording import record_changes
 from core.annotations.records import Change, Kind
 from core.annotations.schema import AFTER, BEFORE, COLUMNS, told
+from core.annotations.tables import Tables
 from core.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._grouped = False
+        self._tables = Tables()
         with told(self.path):
             opened = open_database(self.path)
         self._db, self._lock, self.notice = opened.db, opened.lock, opened.notice
@@ -203,7 +205,11 @@ class Journal:
         finally:
             self._grouped = False
         if change is not None:
-            self.changed.emit(change)
+            self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        self._tables.note(change)
+        self.changed.emit(change)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -258,7 +264,7 @@ class Journal:
             self._db.execute("UPDATE journal SET undone = ? WHERE id = ?", (wanted == BEFORE, entry))
             ids = self._touched(entry)
         seen = Kind(kind).inverse if wanted == BEFORE else Kind(kind)
-        self.changed.emit(Change(kind=seen, tomogram_id=tomogram_id, ids=ids))
+        self._tell(Change(kind=seen, tomogram_id=tomogram_id, ids=ids))
         return str(description)
 
     def _restore(self, entry: int, wanted: int) -> None:

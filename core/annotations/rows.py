@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from core.errors import ProjectError
 from core.particles import ParticleTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.types import IntArray
+    from core.types import IntArray, Positions
 
     Ids: TypeAlias = int | Sequence[int] | IntArray
 
@@ -83,3 +84,39 @@ def listed(ids: Ids) -> list[int]:
     """
     found: list[int] = np.atleast_1d(np.asarray(ids, np.int64)).tolist()
     return found
+
+
+def phrase(verb: str, ids: list[int]) -> str:
+    """Say what is done to how many particles.
+
+    Parameters
+    ----------
+    verb : str
+        Such as ``Move``.
+    ids : list[int]
+        To which.
+
+    Returns
+    -------
+    str
+        A few words.
+    """
+    return f"{verb} particle" if len(ids) == 1 else f"{verb} {len(ids)} particles"
+
+
+def require_finite(positions: Positions) -> None:
+    """Refuse positions that are no numbers.
+
+    Parameters
+    ----------
+    positions : Positions
+        (n, 3) zyx voxels.
+
+    Raises
+    ------
+    ProjectError
+        If one is NaN or infinite.
+    """
+    wrong = ~np.isfinite(positions).all(axis=1)
+    if wrong.any():
+        raise ProjectError(f"A position must be three numbers, not {positions[wrong][0].tolist()}; nothing was changed.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.annotations.catalogue import Catalogue
 from core.annotations.records import Kind
-from core.annotations.rows import COLUMNS, listed, rows_of, table_of
+from core.annotations.rows import COLUMNS, listed, phrase, require_finite, rows_of, table_of
 from core.errors import ProjectError
 from core.particles import Particle, ParticleTable, Source, Status
 
@@ -88,7 +88,7 @@ class AnnotationStore(Catalogue):
         """
         key = self._tomogram_key(table.tomogram_id)
         self._require_classes(np.unique(table.class_ids).tolist())
-        _require_finite(table.positions)
+        require_finite(table.positions)
         if np.isinf(table.scores).any():
             raise ProjectError("A score must be a number, or NaN for none, not infinite; nothing was added.")
         with self._entry(Kind.ADDED, description or f"Add {len(table)} particles"):
@@ -115,8 +115,8 @@ class AnnotationStore(Catalogue):
         wanted, zyx = listed(ids), np.asarray(positions, np.float64).reshape(-1, 3)
         if len(wanted) != len(zyx):
             raise ValueError(f"{len(wanted)} particles need as many positions, not {len(zyx)}")
-        _require_finite(zyx)
-        with self._entry(Kind.MOVED, _phrase("Move", wanted)):
+        require_finite(zyx)
+        with self._entry(Kind.MOVED, phrase("Move", wanted)):
             self._require_particles(wanted)
             rows = [(*position, particle) for position, particle in zip(zyx.tolist(), wanted, strict=True)]
             self._db.executemany("UPDATE particles SET z = ?, y = ?, x = ? WHERE id = ?", rows)
@@ -135,7 +135,7 @@ class AnnotationStore(Catalogue):
             If one is unknown or the project is read-only; nothing is removed then.
         """
         wanted = listed(ids)
-        with self._entry(Kind.REMOVED, _phrase("Remove", wanted)):
+        with self._entry(Kind.REMOVED, phrase("Remove", wanted)):
             self._require_particles(wanted)
             self._db.execute(f"DELETE FROM particles WHERE id {_IN}", (json.dumps(wanted),))
 
@@ -211,18 +211,21 @@ class AnnotationStore(Catalogue):
         Returns
         -------
         ParticleTable
-            Empty where there are none.
+            Empty where there are none; its arrays are not to be written to.
 
         Raises
         ------
         ProjectError
             If the tomogram is unknown.
         """
-        wanted = {"tomogram": self._tomogram_key(tomogram_id), "class": class_id, "status": status}
-        given = {column: int(value) for column, value in wanted.items() if value is not None}
-        conditions = " AND ".join(f"{column} = ?" for column in given)
-        rows = self._rows(f"SELECT {COLUMNS} FROM particles WHERE {conditions} ORDER BY id", tuple(given.values()))
-        return table_of(tomogram_id, rows)
+        key = self._tomogram_key(tomogram_id)
+        if self.read_only or self._grouped:  # others may write, or this may be taken back
+            found = self._read(tomogram_id, key, None)
+        else:
+            found = self._tables.get(tomogram_id, lambda ids: self._read(tomogram_id, key, ids))
+        wanted = ((found.class_ids, class_id), (found.statuses, status))
+        rows = [values == value for values, value in wanted if value is not None]
+        return found.select(np.logical_and.reduce(rows)) if rows else found
 
     def particle(self, particle_id: int) -> Particle:
         """Return one particle.
@@ -274,9 +277,14 @@ class AnnotationStore(Catalogue):
 
     # ---- rows ----
 
+    def _read(self, tomogram_id: str, key: int, ids: IntArray | None) -> ParticleTable:
+        # the plus sign keeps SQLite from looking through the whole tomogram for a few ids
+        where, values = ("tomogram = ?", (key,)) if ids is None else (f"+tomogram = ? AND id {_IN}", (key, json.dumps(ids.tolist())))
+        return table_of(tomogram_id, self._rows(f"SELECT {COLUMNS} FROM particles WHERE {where} ORDER BY id", values))
+
     def _set(self, ids: Ids, column: str, value: int, kind: Kind, to: str) -> None:
         wanted = listed(ids)
-        with self._entry(kind, f"{_phrase('Set', wanted)} {to}"):
+        with self._entry(kind, f"{phrase('Set', wanted)} {to}"):
             self._require_particles(wanted)
             query = f"UPDATE particles SET {column} = ? WHERE id {_IN} AND {column} <> ?"
             self._db.execute(query, (value, json.dumps(wanted), value))
@@ -286,13 +294,3 @@ class AnnotationStore(Catalogue):
         missing = self._rows(query, (json.dumps(ids),))
         if missing:
             raise ProjectError(f"There is no particle {missing[0][0]}, perhaps it was removed; nothing was changed.")
-
-
-def _phrase(verb: str, ids: list[int]) -> str:
-    return f"{verb} particle" if len(ids) == 1 else f"{verb} {len(ids)} particles"
-
-
-def _require_finite(positions: Positions) -> None:
-    wrong = ~np.isfinite(positions).all(axis=1)
-    if wrong.any():
-        raise ProjectError(f"A position must be three numbers, not {positions[wrong][0].tolist()}; nothing was changed.")
