@@ -279,7 +279,9 @@ class AnnotationStore(Catalogue):
 
     def _read(self, tomogram_id: str, key: int, ids: IntArray | None) -> ParticleTable:
         # the plus sign keeps SQLite from looking through the whole tomogram for a few ids
-        where, values = ("tomogram = ?", (key,)) if ids is None else (f"+tomogram = ? AND id {_IN}", (key, json.dumps(ids.tolist())))
+        where, values = (
+            ("tomogram = ?", (key,)) if ids is None else (f"+tomogram = ? AND id {_IN}", (key, json.dumps(ids.tolist())))
+        )
         return table_of(tomogram_id, self._rows(f"SELECT {COLUMNS} FROM particles WHERE {where} ORDER BY id", values))
 
     def _set(self, ids: Ids, column: str, value: int, kind: Kind, to: str) -> None:
