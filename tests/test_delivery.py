@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from core import delivery
 from core.config import ReviewConfig
 from core.delivery import chosen, deliver
 from core.errands import unjudged
 from core.errors import PickerError
 from core.io.particles import read_particles
+from core.io.particles.registry import format_named
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable, Source, Status
 from core.project import Project
@@ -18,6 +19,9 @@ from core.project import Project
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from core.io.particles.formats import ReadOrder
+    from core.io.particles.values import ReadPicks
 
 SPECS = (ClassSpec(id=1, name="ribosome", diameter=250.0), ClassSpec(id=2, name="barrel", diameter=150.0))
 
@@ -74,17 +78,19 @@ def test_several_tomograms_are_delivered(project: Project, tmp_path: Path, forma
 
 
 def test_a_file_that_says_something_else_is_refused(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = delivery.read_particles
+    known = format_named("csv")
+    assert known.read is not None
+    read = known.read
 
-    def shifted(path: Path, *, format: str) -> object:
-        from dataclasses import replace
-
-        found = real(path, format=format)
+    def shifted(path: Path, order: ReadOrder) -> ReadPicks:
+        found = read(path, order)
         return replace(found, positions=found.positions + 0.02)
 
-    monkeypatch.setattr(delivery, "read_particles", shifted)
+    wrong = replace(known, read=shifted)
+    monkeypatch.setattr("core.io.particles.registry.format_named", lambda _name, _among: wrong)
     with pytest.raises(PickerError, match="does not read back"):
         deliver(project, tmp_path / "out.csv", "csv", tomogram_ids=["one"])
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_nothing_to_deliver_is_a_sentence(project: Project, tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_an_export_comes_back(project: Project, tmp_path: Path, suffix: str) -> 
     told = "coords" if suffix == ".coords" else None
     project.import_particles(written.files[0], "rec_TS_01", format=told, tilt_series=series["rec_TS_01"])
     found = project.store.table("rec_TS_01")
-    np.testing.assert_allclose(found.positions, _spread(), atol=1e-6)
+    np.testing.assert_allclose(found.positions, _spread(), atol=1e-3)
     assert rejected not in found.ids
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.io.particles import TiltSeriesGeometry
+    from core.io.particles.registry import Choices
     from core.io.particles.values import Unit, Written
     from core.tomogram import Box, Tomogram
     from core.types import Angstrom
@@ -122,6 +123,7 @@ class Project(Folder):
         tilt_series: TiltSeriesGeometry | None = None,
         name: str | None = None,
         status: Status = Status.ACCEPTED,
+        options: Choices = None,
     ) -> Imported:
         """Add the particles of a file to a tomogram, as one change.
 
@@ -147,6 +149,8 @@ class Project(Folder):
             What the file calls the tomogram.
         status : Status
             What was decided about them.
+        options : Mapping[str, Any] | Options | None
+            Choices of the format.
 
         Returns
         -------
@@ -159,10 +163,10 @@ class Project(Folder):
             If the file cannot be read, does not fit the tomogram and classes, or the project is read-only; nothing is added then.
         """
         tomogram = self.tomogram(tomogram_id)
-        everything = read_particles(path, format=format, unit=unit)
+        everything = read_particles(path, format=format, unit=unit, options=options)
         picks = rows_of(everything, tomogram_id, name)
         frame = Frame(voxel_size=tomogram.voxel_size, shape=tomogram.shape, tilt_series=tilt_series)
-        positions = frame.to_voxels(picks.positions, picks.unit) * scale
+        positions = picks.voxels(frame) * scale
         class_ids = classes_of(picks, self.store.classes(), class_id)
         table = ParticleTable.build(tomogram_id, positions, class_ids, scores=picks.scores, status=status)
         inside = tomogram.box.contains(positions)
@@ -187,6 +191,7 @@ class Project(Folder):
         format: str | None = None,
         tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
         names: Mapping[str, str] | None = None,
+        options: Choices = None,
     ) -> Written:
         """Write particles to a file, or to as many as the format takes.
 
@@ -206,6 +211,8 @@ class Project(Folder):
             That of each tomogram, for formats that count in it.
         names : Mapping[str, str] | None
             Other names for tomograms than their own.
+        options : Mapping[str, Any] | Options | None
+            Choices of the format.
 
         Returns
         -------
@@ -225,4 +232,4 @@ class Project(Folder):
                 table = table.select(np.isin(table.class_ids, class_ids))
             series, name = (tilt_series or {}).get(one), (names or {}).get(one)
             parts.append(TomogramPicks.of(self.tomogram(one), table, tilt_series=series, name=name))
-        return write_parts(path, parts, self.store.classes(), format=format)
+        return write_parts(path, parts, self.store.classes(), format=format, options=options)

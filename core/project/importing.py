@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import FileFormatError
-from core.io.particles.relion5 import tilt_series_name
+from core.io.particles.names import tilt_series_name
 from core.io.particles.values import Unit
 
 if TYPE_CHECKING:
@@ -186,6 +186,8 @@ def doubts(picks: ReadPicks, positions: Positions, frame: Frame) -> Iterator[str
         One sentence each.
     """
     yield from picks.notices
+    if picks.orientations is not None or picks.extras:
+        yield "Orientations and other columns of the file are not kept in the project; keep the file if you need them later."
     unsure = frame.tilt_series is None or frame.tilt_series.size is None
     if picks.unit is Unit.CENTRED and unsure:
         yield (

@@ -12,16 +12,17 @@ import numpy as np
 from core.errors import FileFormatError
 from core.io.atomic import atomic_path
 from core.io.particles.checks import class_ids, numbers, positions, scores
+from core.io.particles.formats import Format
 from core.io.particles.text import read_text, records, separator
-from core.io.particles.values import ReadPicks, Unit, Written
+from core.io.particles.values import Piece, ReadPicks, Unit, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from core.io.particles.checks import Column
-    from core.io.particles.values import TomogramPicks
-    from core.particles import ClassSpec
+    from core.io.particles.formats import Head, ReadOrder, WriteOrder
+    from core.io.particles.values import Extras, TomogramPicks
 
 HEADER = ("tomogram", "class", "class_id", "x", "y", "z", "score", "x_angstrom", "y_angstrom", "z_angstrom")
 
@@ -104,17 +105,31 @@ def _axes(found: dict[str, int]) -> list[str]:
     return [end for end in ("", f" {Unit.VOXEL}", f" {Unit.ANGSTROM}") if all(axis + end in found for axis in "xyz")]
 
 
-def read_delimited(path: Path, named: bool, unit: Unit | None = None) -> ReadPicks:
+def is_delimited(head: Head) -> bool:
+    """Tell whether a text starts with a header that names x, y and z.
+
+    Parameters
+    ----------
+    head : Head
+        The beginning of the file.
+
+    Returns
+    -------
+    bool
+        True for what `read_delimited` reads.
+    """
+    return header_of(head.text) is not None
+
+
+def read_delimited(path: Path, order: ReadOrder) -> ReadPicks:
     """Read a table whose header names its columns, in any order and separated by comma, semicolon, tab or blanks.
 
     Parameters
     ----------
     path : Path
         The file.
-    named : bool
-        Whether the user named the format.
-    unit : Unit | None
-        What columns x, y, z count; None for voxels, or Å where the header says so.
+    order : ReadOrder
+        Its unit is what columns x, y, z count; None for voxels, or Å where the header says so.
 
     Returns
     -------
@@ -130,7 +145,7 @@ def read_delimited(path: Path, named: bool, unit: Unit | None = None) -> ReadPic
     header = header_of(text)
     if header is None:
         raise FileFormatError(f"{path} has no header with columns x, y and z; add one, or give the format coords if there is none.")
-    return _picks(_Table(path, header, list(records(path, text, header.mark, header.line + 1))), unit)
+    return _picks(_Table(path, header, list(records(path, text, header.mark, header.line + 1))), order.unit)
 
 
 class _Table:
@@ -144,6 +159,7 @@ class _Table:
             if len(fields) != expected:
                 raise FileFormatError(f"{path}, line {number}: expected {expected} columns as in the header, not {len(fields)}.")
         self.path = path
+        self.header = header
         self.found = columns(header.fields)
         self.places = [number for number, _ in rows]
         self._content = list(zip(*(fields for _, fields in rows), strict=True))
@@ -151,6 +167,11 @@ class _Table:
 
     def words(self, meaning: str) -> tuple[str, ...] | None:
         return self._content[self.found[meaning]] if meaning in self.found else None
+
+    def extras(self) -> Extras:
+        """Columns that nothing else holds; other units of the positions are no such thing."""
+        used = set(self.found.values())
+        return {name: np.array(self._content[n], object) for n, name in enumerate(self.header.fields) if n not in used and name}
 
     def numbers(self, meaning: str, missing: str = "") -> Column | None:
         words = self.words(meaning)
@@ -173,6 +194,7 @@ def _picks(table: _Table, unit: Unit | None) -> ReadPicks:
         class_names=table.words("class"),
         scores=None if given is None else scores(path, given, places),
         tomograms=table.words("tomogram"),
+        extras=table.extras(),
     )
 
 
@@ -188,17 +210,15 @@ def _counted(path: Path, found: dict[str, int], unit: Unit | None) -> tuple[str,
     raise FileFormatError(f"{path} names its columns x_{endings[0].strip()}, which is not {unit}; leave the unit out.")
 
 
-def write_delimited(path: Path, parts: Sequence[TomogramPicks], classes: Sequence[ClassSpec]) -> Written:
+def write_delimited(path: Path, order: WriteOrder) -> Written:
     """Write one table with a header: positions in voxels as they are, in Å to the thousandth where the voxel size is known.
 
     Parameters
     ----------
     path : Path
         The file; separated by tabs if it ends in ``.tsv``, else by commas.
-    parts : Sequence[TomogramPicks]
-        The particles of each tomogram.
-    classes : Sequence[ClassSpec]
-        For the names of the classes.
+    order : WriteOrder
+        What.
 
     Returns
     -------
@@ -210,15 +230,21 @@ def write_delimited(path: Path, parts: Sequence[TomogramPicks], classes: Sequenc
     PickerError
         If the file cannot be written.
     """
-    names = {spec.id: spec.name for spec in classes}
+    names = {spec.id: spec.name for spec in order.classes}
+    filled = [part for part in order.parts if len(part)]
+    others = [name for name in filled[0].extras if name not in HEADER and all(name in part.extras for part in filled)]
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", lineterminator="\n")
-    writer.writerow(HEADER)
-    for part in parts:
-        writer.writerows(_rows(part, names))
+    writer.writerow((*HEADER, *others))
+    for part in filled:
+        rows = _rows(part, names)
+        if others:
+            more = zip(*(part.extras[name].tolist() for name in others), strict=True)
+            rows = ((*row, *words) for row, words in zip(rows, more, strict=True))
+        writer.writerows(rows)
     with atomic_path(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-    return Written(files=(path,))
+    return Written(files=(path,), pieces=(Piece(path=path),))
 
 
 def _rows(part: TomogramPicks, names: dict[int, str]) -> Iterator[tuple[object, ...]]:
@@ -229,3 +255,14 @@ def _rows(part: TomogramPicks, names: dict[int, str]) -> Iterator[tuple[object, 
     for number, (z, y, x), score, place in zip(ids, table.positions.tolist(), written, angstrom[:, ::-1].tolist(), strict=True):
         in_angstrom = [f"{value:.3f}" if known else "" for value in place]
         yield part.name, names.get(number, str(number)), number, x, y, z, score, *in_angstrom
+
+
+CSV = Format(
+    name="csv",
+    title="Table with a header (voxels and Å)",
+    suffixes=(".csv", ".tsv"),
+    recognises=is_delimited,
+    read=read_delimited,
+    write=write_delimited,
+    hint="Columns x, y and z are voxels from 0; those in Å end in _angstrom.",
+)

@@ -2,83 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from core.errors import ConfigError, FileFormatError
-from core.io.particles.coords import looks_like_coords, read_coords, write_coords
-from core.io.particles.delimited import header_of, read_delimited, write_delimited
-from core.io.particles.relion5 import write_relion5
-from core.io.particles.star import looks_like_star, read_star
-from core.io.particles.text import read_head
+from core.errors import AmbiguousFormatError, ConfigError, FileFormatError, PickerError
+from core.io.particles.comparing import compare
+from core.io.particles.formats import Head, Need, Options, ReadOrder, WriteOrder
+from core.io.particles.known import FORMATS, READABLE, WRITABLE
+from core.io.particles.refused import refuse
 from core.io.particles.values import TomogramPicks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from core.io.particles.formats import Format
     from core.io.particles.values import ReadPicks, TiltSeriesGeometry, Unit, Written
     from core.particles import ClassSpec, ParticleTable
     from core.tomogram import Tomogram
 
+    Choices: TypeAlias = Mapping[str, Any] | Options | None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """A kind of file of particles.
-
-    Attributes
-    ----------
-    name : str
-        What users name it by.
-    title : str
-        What users call it.
-    suffixes : tuple[str, ...]
-        Lower-case endings of its file names; the first format with an ending writes it.
-    recognises : Callable[[str], bool]
-        Whether a text is of this kind, from its first 4096 bytes.
-    read : Callable[[Path, bool, Unit | None], ReadPicks]
-        Read it, given whether the user named the format, and what its numbers count where the user told.
-    write : Callable[[Path, Sequence[TomogramPicks], Sequence[ClassSpec]], Written]
-        Write it.
-    """
-
-    name: str
-    title: str
-    suffixes: tuple[str, ...]
-    recognises: Callable[[str], bool]
-    read: Callable[[Path, bool, Unit | None], ReadPicks]
-    write: Callable[[Path, Sequence[TomogramPicks], Sequence[ClassSpec]], Written]
+__all__ = ["FORMATS", "READABLE", "WRITABLE", "format_named", "missing", "read_particles", "write_particles", "write_parts"]
 
 
-FORMATS = (
-    Format(
-        name="relion5",
-        title="RELION STAR",
-        suffixes=(".star",),
-        recognises=looks_like_star,
-        read=read_star,
-        write=write_relion5,
-    ),
-    Format(
-        name="csv",
-        title="table with a header",
-        suffixes=(".csv", ".tsv"),
-        recognises=lambda head: header_of(head) is not None,
-        read=read_delimited,
-        write=write_delimited,
-    ),
-    Format(
-        name="coords",
-        title="DeepETPicker coordinates",
-        suffixes=(".coords", ".txt"),
-        recognises=looks_like_coords,
-        read=read_coords,
-        write=lambda path, parts, _classes: write_coords(path, parts),
-    ),
-)
-
-
-def read_particles(path: Path, *, format: str | None = None, unit: Unit | None = None) -> ReadPicks:
+def read_particles(path: Path, *, format: str | None = None, unit: Unit | None = None, options: Choices = None) -> ReadPicks:
     """Read a file of particles.
 
     Parameters
@@ -86,9 +33,11 @@ def read_particles(path: Path, *, format: str | None = None, unit: Unit | None =
     path : Path
         The file.
     format : str | None
-        ``coords``, ``csv`` or ``relion5``; None to find out.
+        One of ``FORMATS`` that reads, by name; None to find out.
     unit : Unit | None
         What its numbers count, where the file does not tell; None for what the format usually means.
+    options : Mapping[str, Any] | Options | None
+        Choices of the format, by name or as a value of its class; None for what is usual.
 
     Returns
     -------
@@ -98,12 +47,21 @@ def read_particles(path: Path, *, format: str | None = None, unit: Unit | None =
     Raises
     ------
     FileFormatError
-        If the file cannot be read, its format is unknown or in doubt, or a row is wrong.
+        If the file cannot be read, its format is unknown, or a row is wrong; `AmbiguousFormatError`, which carries the formats to
+        choose from, where what the file holds means different things in different programs.
     ConfigError
-        If there is no such format.
+        If there is no such format or option.
     """
-    chosen = _chosen(format, path) or _guessed(path)
-    return chosen.read(path, format is not None, unit)
+    told = None if format is None else format_named(format, READABLE)
+    head = Head(path)
+    refuse(head)
+    chosen = told or _guessed(head)
+    order = ReadOrder(named=told is not None, unit=unit, options=chosen.chosen(options))
+    try:
+        # a recogniser saw only the beginning of the file, and READABLE holds what can be read
+        return chosen.read(path, order)  # type: ignore[misc]
+    except AmbiguousFormatError as exc:
+        raise AmbiguousFormatError(str(exc), tuple(known.name for known in READABLE if known.name in exc.formats)) from None
 
 
 def write_particles(
@@ -115,6 +73,7 @@ def write_particles(
     format: str | None = None,
     tilt_series: TiltSeriesGeometry | None = None,
     name: str | None = None,
+    options: Choices = None,
 ) -> Written:
     """Write the particles of one tomogram.
 
@@ -129,11 +88,13 @@ def write_particles(
     tomogram : Tomogram
         Where they lie.
     format : str | None
-        ``coords``, ``csv`` or ``relion5``.
+        One of ``FORMATS`` that writes, by name.
     tilt_series : TiltSeriesGeometry | None
-        Needed for ``relion5``.
+        Needed for formats that count in its pixels.
     name : str | None
         Another name for the tomogram than its own.
+    options : Mapping[str, Any] | Options | None
+        As for `write_parts`.
 
     Returns
     -------
@@ -145,22 +106,32 @@ def write_particles(
     PickerError
         If the format is unknown, lacks what it needs, or a file cannot be written.
     """
-    return write_parts(path, [TomogramPicks.of(tomogram, table, tilt_series=tilt_series, name=name)], classes, format=format)
+    part = TomogramPicks.of(tomogram, table, tilt_series=tilt_series, name=name)
+    return write_parts(path, [part], classes, format=format, options=options)
 
 
-def write_parts(path: Path, parts: Sequence[TomogramPicks], classes: Sequence[ClassSpec], *, format: str | None = None) -> Written:
-    """Write the particles of many tomograms.
+def write_parts(
+    path: Path,
+    parts: Sequence[TomogramPicks],
+    classes: Sequence[ClassSpec],
+    *,
+    format: str | None = None,
+    options: Choices = None,
+) -> Written:
+    """Write the particles of many tomograms, read the files back and compare.
 
     Parameters
     ----------
     path : Path
-        The file; its ending decides the format unless it is told. Formats with a file for each tomogram say what else they make.
+        The file; its ending decides the format unless it is told. Which other files are made, the format's layout says.
     parts : Sequence[TomogramPicks]
-        The particles of each tomogram.
+        The particles of each tomogram; those without any are left out.
     classes : Sequence[ClassSpec]
         Their classes.
     format : str | None
-        ``coords``, ``csv`` or ``relion5``.
+        One of ``FORMATS`` that writes, by name.
+    options : Mapping[str, Any] | Options | None
+        Choices of the format, by name or as a value of its class; None for what is usual.
 
     Returns
     -------
@@ -170,34 +141,93 @@ def write_parts(path: Path, parts: Sequence[TomogramPicks], classes: Sequence[Cl
     Raises
     ------
     PickerError
-        If the format is unknown, lacks what it needs, or a file cannot be written.
+        If there are no particles, the format is unknown or lacks what it needs, a file cannot be written, or does not read back
+        to within a hundredth of a voxel and what the format rounds.
     """
-    chosen = _chosen(format, path) or _by_suffix(path)
-    if chosen is None:
-        raise ConfigError(f"The ending of {path.name} names no format; use one of these endings or give the format: {_listing()}.")
-    return chosen.write(path, parts, classes)
+    chosen = _by_suffix(path) if format is None else format_named(format, WRITABLE)
+    if chosen.write is None:
+        raise ConfigError(f"The format {chosen.name} can be read only; those that can be written are: {_listing(WRITABLE)}.")
+    filled = tuple(part for part in parts if len(part))
+    if not filled:
+        raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
+    for need, part in missing(chosen.needs, filled):
+        raise PickerError(f"For {chosen.title}, {need} must be known, and for {part.name!r} it is not; give it.")
+    order = WriteOrder(parts=filled, classes=classes, options=chosen.chosen(options))
+    written = chosen.write(path, order)
+    compare(chosen, written, order)
+    return written
 
 
-def _chosen(name: str | None, path: Path) -> Format | None:
-    if name is None:
-        return None
-    found = next((known for known in FORMATS if known.name == name), None)
+def missing(needs: frozenset[Need], parts: Sequence[TomogramPicks]) -> list[tuple[Need, TomogramPicks]]:
+    """Say what must be asked for before particles can be written.
+
+    Parameters
+    ----------
+    needs : frozenset[Need]
+        ``needs`` or ``wants`` of a format.
+    parts : Sequence[TomogramPicks]
+        The particles of each tomogram.
+
+    Returns
+    -------
+    list[tuple[Need, TomogramPicks]]
+        What is not known of which tomogram.
+    """
+    return [(need, part) for part in parts for need in Need if need in needs and not _known(need, part)]
+
+
+def _known(need: Need, part: TomogramPicks) -> bool:
+    series = part.frame.tilt_series
+    return {
+        Need.VOXEL_SIZE: part.frame.voxel_size > 0,
+        Need.PIXEL_SIZE: series is not None,
+        Need.UNBINNED_SIZE: series is not None and series.size is not None,
+        Need.NUMBER: part.number is not None,
+    }[need]
+
+
+def format_named(name: str, among: Sequence[Format] = FORMATS) -> Format:
+    """Find a format.
+
+    Parameters
+    ----------
+    name : str
+        As users name it.
+    among : Sequence[Format]
+        Those that count.
+
+    Returns
+    -------
+    Format
+        Of this name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    found = next((known for known in among if known.name == name), None)
     if found is None:
-        raise ConfigError(f"There is no format {name!r} for {path.name}; there are: {_listing()}.")
+        raise ConfigError(f"There is no format {name!r} here; there are: {_listing(among)}.")
     return found
 
 
-def _by_suffix(path: Path) -> Format | None:
-    return next((known for known in FORMATS if path.suffix.lower() in known.suffixes), None)
-
-
-def _guessed(path: Path) -> Format:
-    head = read_head(path)
-    found = next((known for known in FORMATS if known.recognises(head)), None) or _by_suffix(path)
+def _by_suffix(path: Path) -> Format:
+    found = next((known for known in WRITABLE if path.suffix.lower() in known.suffixes), None)
     if found is None:
-        raise FileFormatError(f"{path} is not a file of particles that is known; these are: {_listing()}.")
+        listed = _listing(WRITABLE)
+        raise ConfigError(f"The ending of {path.name} names no format; use one of these endings or give the format: {listed}.")
     return found
 
 
-def _listing() -> str:
-    return "; ".join(f"{known.name} ({known.title}: {', '.join(known.suffixes)})" for known in FORMATS)
+def _guessed(head: Head) -> Format:
+    suffix = head.path.suffix.lower()
+    found = next((known for known in READABLE if known.recognises(head)), None)
+    found = found or next((known for known in READABLE if suffix in known.suffixes), None)
+    if found is None:
+        raise FileFormatError(f"{head.path} is not a file of particles that is known; these are: {_listing(READABLE)}.")
+    return found
+
+
+def _listing(formats: Sequence[Format]) -> str:
+    return "; ".join(f"{known.name} ({known.title}: {', '.join(known.suffixes)})" for known in formats)

@@ -7,66 +7,96 @@ Source: RELION 73f0a3c, tomogram_set.cpp, particle_set.cpp and import_coordinate
 from __future__ import annotations
 
 import os
-import re
-from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from core.errors import PickerError
-from core.io.atomic import atomic_path, make_folder, safe_name
-from core.io.particles.star import CENTRED, FILE, NAME, SCORE, blocks_of, read_star
-from core.io.particles.values import Unit, Written
+from core.io.particles.formats import Format, Layout, Need, Options
+from core.io.particles.names import star_names
+from core.io.particles.star import CENTRED, FILE, NAME, Meaning, blocks_of, is_star, read_star
+from core.io.particles.starwriting import Columns, filled, of_classes, star_fidelity, write_star
+from core.io.particles.values import Piece, Unit, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pandas as pd
-
-    from core.io.particles.values import TomogramPicks
-    from core.particles import ClassSpec
-
-TOLERANCE = 0.01  # voxels
+    from core.io.particles.formats import Head, ReadOrder, WriteOrder
+    from core.io.particles.values import ReadPicks, TomogramPicks
 
 
-def tilt_series_name(name: str) -> str:
-    """Return the name that RELION knows a tomogram by.
+@dataclass(frozen=True, kw_only=True)
+class Relion5Options(Options):
+    """How RELION 5 counts.
+
+    Attributes
+    ----------
+    centre : Literal["S/2", "S/2-1"]
+        Where the centre of the tomogram is, in pixels of the tilt series: RELION's jobs take half the unbinned size S; its napari
+        picker writes one pixel less.
+    relion_folder : str
+        The folder that RELION runs in, to which the list then names its files relative; empty for full paths.
+    """
+
+    centre: Literal["S/2", "S/2-1"] = "S/2"
+    relion_folder: str = ""
+
+
+def _unit(options: Options) -> Unit:
+    return Unit.CENTRED_EARLY if isinstance(options, Relion5Options) and options.centre == "S/2-1" else Unit.CENTRED
+
+
+def is_relion5(head: Head) -> bool:
+    """Tell whether a file has centred coordinates, or lists files of particles.
 
     Parameters
     ----------
-    name : str
-        Of the tomogram or its file, such as ``rec_TS_01.mrc`` or ``TS_01_10.00Apx``.
+    head : Head
+        The beginning of the file.
 
     Returns
     -------
-    str
-        Without ``rec_``, ending, voxel size and binning, such as ``TS_01``.
+    bool
+        True for what only RELION 5 writes, and lists, which RELION 4 reads too.
     """
-    stem = re.sub(r"\.(mrc|rec|map|st|tomostar)$", "", name)
-    bare = re.sub(r"_\d+\.\d+Apx$|_bin\d+$", "", stem)
-    return bare.removeprefix("rec_") or name
+    return is_star(head.text) and (CENTRED[0] in head.text or FILE in head.text)
 
 
-def write_relion5(
-    path: Path, parts: Sequence[TomogramPicks], classes: Sequence[ClassSpec], *, relion_folder: Path | None = None
-) -> Written:
+def read_relion5(path: Path, order: ReadOrder) -> ReadPicks:
+    """Read particles of RELION 5, or a list of files with them.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    order : ReadOrder
+        With `Relion5Options`.
+
+    Returns
+    -------
+    ReadPicks
+        As `core.io.particles.star.read_star` returns.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read.
+    """
+    return read_star(path, Meaning(corner=None, centred=_unit(order.options)), order.unit)
+
+
+def write_relion5(path: Path, order: WriteOrder) -> Written:
     """Write what RELION 5's job Import Coordinates reads: a list, and a file of particles for each tomogram beside it.
 
     The list is written even for a single tomogram, because RELION takes a single file for a list. Where particles of several
-    classes are given, each class gets a list of its own. Everything is read back and compared before it counts as written.
+    classes are given, each class gets a list of its own.
 
     Parameters
     ----------
     path : Path
         The list; the other files go to a folder of the same name without suffix.
-    parts : Sequence[TomogramPicks]
-        The particles of each tomogram; its frame needs the tilt series, and a name is shortened to that of the tilt series.
-    classes : Sequence[ClassSpec]
-        For the names of the lists.
-    relion_folder : Path | None
-        The folder that RELION runs in; the list then names files relative to it, else by their full path.
+    order : WriteOrder
+        With `Relion5Options`; a name of a tomogram is shortened to that of the tilt series.
 
     Returns
     -------
@@ -76,46 +106,16 @@ def write_relion5(
     Raises
     ------
     PickerError
-        If there are no particles, a tilt series is unknown, a name is impossible or taken twice, or a file cannot be written
-        or does not read back to within a hundredth of a voxel.
+        If a name is impossible or taken twice, or a file cannot be written.
     """
-    _require_geometry(parts)
-    named = _named(parts)
-    ids = sorted({number for part in parts for number in part.table.class_ids.tolist()})
-    if not ids:
-        raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
-    words = {spec.id: safe_name(spec.name) for spec in classes}
-    lists: list[Path] = []
-    files: list[Path] = []
-    for number in ids:
-        one = path if len(ids) == 1 else path.with_stem(f"{path.stem}_{words.get(number, number)}")
-        chosen = {name: _of_class(part, number) for name, part in named.items()}
-        lists.append(one)
-        files += _write_list(one, {name: part for name, part in chosen.items() if len(part.table)}, relion_folder)
-    return Written(files=(*lists, *files), notices=tuple(_notices(parts)))
-
-
-def _require_geometry(parts: Sequence[TomogramPicks]) -> None:
-    for part in parts:
-        if part.frame.tilt_series is None:
-            raise PickerError(
-                f"RELION places particles by the tilt series, and that of {part.name!r} is not known: give its pixel size in Å "
-                "(rlnTomoTiltSeriesPixelSize) and, if you can, the unbinned size of the tomogram (rlnTomoSizeX/Y/Z)."
-            )
-
-
-def _named(parts: Sequence[TomogramPicks]) -> dict[str, TomogramPicks]:
-    names = [tilt_series_name(part.name) for part in parts]
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise PickerError(f"{count} tomograms would be called {name!r} in RELION; give each the name of its tilt series.")
-        if re.search(r"""[\s'"\\#]|^_|^data_|^loop_""", name):
-            raise PickerError(f"RELION cannot read the tomogram name {name!r}; give the name of the tilt series instead.")
-    return dict(zip(names, parts, strict=True))
-
-
-def _of_class(part: TomogramPicks, class_id: int) -> TomogramPicks:
-    return replace(part, table=part.table.select(part.table.class_ids == class_id))
+    names = star_names(order.parts)
+    folder = order.options.relion_folder if isinstance(order.options, Relion5Options) else ""
+    lists, files = [], []
+    for number, one, parts in of_classes(path, order):
+        lists.append(Piece(path=one, class_id=number))
+        files += _write_list(one, filled(parts, names), _unit(order.options), folder)
+    listed = tuple(piece.path for piece in lists)
+    return Written(files=(*listed, *files), notices=tuple(_notices(order.parts)), pieces=tuple(lists), names=names)
 
 
 def _notices(parts: Sequence[TomogramPicks]) -> Iterator[str]:
@@ -123,49 +123,42 @@ def _notices(parts: Sequence[TomogramPicks]) -> Iterator[str]:
     if unsure:
         yield (
             f"The unbinned size of {', '.join(unsure)} is not known and was taken as the tomogram's size times its binning; "
-            "if RELION has another one (rlnTomoSizeX/Y/Z), give it, or the picks are off by half the difference."
+            "if RELION has another one (rlnTomoSizeX/Y/Z), give it or RELION's tomograms.star, or the picks are off by half the "
+            "difference."
         )
 
 
-def _write_list(path: Path, parts: dict[str, TomogramPicks], relion_folder: Path | None) -> list[Path]:
+def _write_list(path: Path, parts: list[tuple[str, TomogramPicks]], unit: Unit, relion_folder: str) -> list[Path]:
     import pandas as pd
 
-    folder = path.with_suffix("")
-    make_folder(folder)
-    with_score = all(np.isfinite(part.table.scores).all() for part in parts.values())
-    files = [folder / f"{name}.star" for name in parts]
-    for file, (name, part) in zip(files, parts.items(), strict=True):
-        _write_particles(file, name, part, with_score)
+    columns = Columns([part for _, part in parts])
+    files = [path.with_suffix("") / f"{name}.star" for name, _ in parts]
+    for file, (name, part) in zip(files, parts, strict=True):
+        placed = part.frame.from_voxels(part.table.positions, unit)
+        write_star(file, "particles", columns.table(part, CENTRED, placed, {NAME: name}))
     told = [_as_told(file, relion_folder) for file in files]
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(_star("coordinate_files", pd.DataFrame({NAME: list(parts), FILE: told})))
-        if list(blocks_of(temporary)[0][FILE]) != told:
-            raise PickerError(f"The list {path} does not read back as it was written; choose a folder without unusual characters.")
+    write_star(path, "coordinate_files", pd.DataFrame({NAME: [name for name, _ in parts], FILE: told}))
+    if list(blocks_of(path)[0][FILE]) != told:
+        raise PickerError(f"The list {path} does not read back as it was written; choose a folder without unusual characters.")
     return files
 
 
-def _write_particles(path: Path, name: str, part: TomogramPicks, with_score: bool) -> None:
-    import pandas as pd
-
-    placed = part.frame.from_voxels(part.table.positions, Unit.CENTRED)
-    content: dict[str, Any] = {NAME: [name] * len(part.table)} | dict(zip(CENTRED, placed.T[::-1], strict=True))
-    if with_score:
-        content[SCORE] = part.table.scores.astype(np.float64)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(_star("particles", pd.DataFrame(content)))
-        found = read_star(temporary, named=True)
-        back = part.frame.to_voxels(found.positions, found.unit)
-        if found.tomograms != (name,) * len(back) or not np.abs(back - part.table.positions).max() < TOLERANCE:
-            raise PickerError(f"The particles in {path} do not read back as they were written; this is a defect, please report it.")
+def _as_told(file: Path, relion_folder: str) -> str:
+    return (Path(os.path.relpath(file, relion_folder)) if relion_folder else file.absolute()).as_posix()
 
 
-def _star(block: str, table: pd.DataFrame) -> bytes:
-    import starfile
-
-    # RELION refuses the line ends of Windows
-    text: str = starfile.to_string({block: table}, float_format="%.6f")
-    return text.replace("\r\n", "\n").encode("utf-8")
-
-
-def _as_told(file: Path, relion_folder: Path | None) -> str:
-    return (file.absolute() if relion_folder is None else Path(os.path.relpath(file, relion_folder))).as_posix()
+RELION5 = Format(
+    name="relion5",
+    title="RELION 5",
+    suffixes=(".star",),
+    recognises=is_relion5,
+    read=read_relion5,
+    write=write_relion5,
+    options=Relion5Options,
+    layout=Layout.LIST,
+    needs=frozenset({Need.VOXEL_SIZE, Need.PIXEL_SIZE}),
+    wants=frozenset({Need.UNBINNED_SIZE}),
+    by_class=True,
+    fidelity=star_fidelity,
+    hint="In RELION's job Import Coordinates, give the list as the coordinate file.",
+)

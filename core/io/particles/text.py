@@ -35,7 +35,30 @@ def read_head(path: Path) -> str:
     FileFormatError
         If it is missing, a folder, not to be read, empty or not text.
     """
-    return _decoded(path, _bytes(path, HEAD_BYTES), cut=True)
+    return decoded_head(path, read_bytes(path, HEAD_BYTES))
+
+
+def decoded_head(path: Path, content: bytes) -> str:
+    """Turn the beginning of a file into text.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    content : bytes
+        Its first bytes; a character may be cut.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Raises
+    ------
+    FileFormatError
+        If it is not text.
+    """
+    return _decoded(path, content, cut=True)
 
 
 def read_text(path: Path) -> str:
@@ -57,10 +80,29 @@ def read_text(path: Path) -> str:
         If it is missing, a folder, not to be read, empty or not text.
     """
     read_head(path)  # a volume taken for a table is refused before it fills the memory
-    return _decoded(path, _bytes(path), cut=False)
+    return _decoded(path, read_bytes(path), cut=False)
 
 
-def _bytes(path: Path, count: int = -1) -> bytes:
+def read_bytes(path: Path, count: int = -1) -> bytes:
+    """Read a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    count : int
+        How many bytes at most; -1 for all.
+
+    Returns
+    -------
+    bytes
+        At least one.
+
+    Raises
+    ------
+    FileFormatError
+        If it is missing, a folder, not to be read or empty.
+    """
     if path.is_dir():
         raise FileFormatError(f"{path} is a folder, not a file of coordinates; choose a file inside it.")
     try:

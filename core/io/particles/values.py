@@ -1,149 +1,29 @@
-"""Particles on their way in and out: what a file says, and what a tomogram's voxels are in other units."""
+"""Particles on their way in and out: what a file says, and what goes into one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from math import isfinite
-from typing import TYPE_CHECKING, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
-from core.errors import ConfigError, FileFormatError
+from core.io.particles.frames import Frame, TiltSeriesGeometry, Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from core.particles import ParticleTable
     from core.tomogram import Tomogram
-    from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions, Shape
+    from core.types import BoolArray, FloatArray, IntArray, Positions
 
+    Orientations: TypeAlias = NDArray[np.float64]
+    Extras: TypeAlias = Mapping[str, NDArray[Any]]
 
-class Unit(StrEnum):
-    """What the numbers of a file count; all from 0 at the centre of the first voxel, except ``CENTRED``."""
-
-    VOXEL = "voxel"
-    """Voxels of the tomogram."""
-    ANGSTROM = "angstrom"
-    """Å."""
-    CENTRED = "centred"
-    """Å from the centre of the tomogram, as RELION 5 has it."""
-    PIXEL = "pixel"
-    """Pixels of the tilt series, as RELION 4 and 5 have it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TiltSeriesGeometry:
-    """The images that a tomogram was made of.
-
-    Attributes
-    ----------
-    pixel_size : Angstrom
-        Å per pixel of the tilt series, unbinned.
-    size : Shape | None
-        (z, y, x) extents of the unbinned tomogram in these pixels (rlnTomoSizeZ/Y/X); None to take those of the tomogram
-        times its binning, which rounding may have changed.
-    """
-
-    pixel_size: Angstrom
-    size: Shape | None = None
-
-    def __post_init__(self) -> None:
-        if not (isfinite(self.pixel_size) and self.pixel_size > 0):
-            raise ConfigError(f"The pixel size of a tilt series must be above 0 Å, not {self.pixel_size}.")
-        if self.size is not None and min(self.size) < 1:
-            raise ConfigError(f"The size of the unbinned tomogram must be three numbers above 0, not {self.size}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """What turns the voxels of a tomogram into other units and back.
-
-    Attributes
-    ----------
-    voxel_size : Angstrom
-        Å per voxel; 0 where it is not known.
-    shape : Shape
-        (z, y, x) extents in voxels.
-    tilt_series : TiltSeriesGeometry | None
-        Where it is known.
-    """
-
-    voxel_size: Angstrom
-    shape: Shape
-    tilt_series: TiltSeriesGeometry | None = None
-
-    def to_voxels(self, positions: Positions, unit: Unit) -> Positions:
-        """Turn positions of a file into voxels.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx in `unit`.
-        unit : Unit
-            What they count.
-
-        Returns
-        -------
-        Positions
-            (n, 3) zyx voxels.
-
-        Raises
-        ------
-        FileFormatError
-            If this takes a voxel or pixel size that is not known.
-        """
-        scale, origin = self._scale(unit)
-        return (positions - origin) / scale
-
-    def from_voxels(self, positions: Positions, unit: Unit) -> Positions:
-        """Turn voxels into positions for a file.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx voxels.
-        unit : Unit
-            What they shall count.
-
-        Returns
-        -------
-        Positions
-            (n, 3) zyx in `unit`.
-
-        Raises
-        ------
-        FileFormatError
-            If this takes a voxel or pixel size that is not known.
-        """
-        scale, origin = self._scale(unit)
-        return positions * scale + origin
-
-    def _scale(self, unit: Unit) -> tuple[float, Positions]:
-        """Units per voxel, and where the first voxel lies in them, (3,) zyx."""
-        nowhere = np.zeros(3)
-        if unit is Unit.VOXEL:
-            return 1.0, nowhere
-        if not self.voxel_size > 0:
-            raise FileFormatError(
-                "These coordinates take the voxel size of the tomogram, which its file does not tell; give it in Å."
-            )
-        if unit is Unit.ANGSTROM:
-            return self.voxel_size, nowhere
-        if unit is Unit.PIXEL:
-            return self.voxel_size / self._pixel_size(), nowhere
-        return self.voxel_size, -self._unbinned_size() / 2
-
-    def _pixel_size(self) -> Angstrom:
-        if self.tilt_series is None:
-            raise FileFormatError("These coordinates count pixels of the tilt series; give its pixel size in Å.")
-        return self.tilt_series.pixel_size
-
-    def _unbinned_size(self) -> Positions:
-        """(3,) zyx extents of the unbinned tomogram in Å."""
-        if self.tilt_series is None or self.tilt_series.size is None:
-            return np.asarray(self.shape) * self.voxel_size
-        return np.asarray(self.tilt_series.size) * self.tilt_series.pixel_size
+__all__ = ["Frame", "Piece", "ReadPicks", "TiltSeriesGeometry", "TomogramPicks", "Unit", "Written"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +44,14 @@ class ReadPicks:
         (n,) scores, NaN where one is missing.
     tomograms : tuple[str, ...] | None
         (n,) names of tomograms, where the file has them.
+    shifts : Positions | None
+        (n, 3) zyx, what the file adds to the positions for the centres.
+    shift_unit : Unit
+        What the shifts count: Å, voxels, or pixels of the tilt series.
+    orientations : Orientations | None
+        (n, 4) unit quaternions x, y, z, w that turn the particle as its average stands into the tomogram, where the file has them.
+    extras : Mapping[str, NDArray]
+        (n,) columns that nothing above holds, by their names in the file.
     notices : tuple[str, ...]
         What was odd and the user should know.
     """
@@ -174,10 +62,50 @@ class ReadPicks:
     class_names: tuple[str, ...] | None = field(default=None, repr=False)
     scores: FloatArray | None = field(default=None, repr=False)
     tomograms: tuple[str, ...] | None = field(default=None, repr=False)
+    shifts: Positions | None = field(default=None, repr=False)
+    shift_unit: Unit = Unit.ANGSTROM
+    orientations: Orientations | None = field(default=None, repr=False)
+    extras: Extras = field(default_factory=lambda: MappingProxyType({}), repr=False)
     notices: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def voxels(self, frame: Frame) -> Positions:
+        """Return where the particles are in a tomogram, shifts included.
+
+        Parameters
+        ----------
+        frame : Frame
+            The tomogram.
+
+        Returns
+        -------
+        Positions
+            (n, 3) zyx voxels.
+
+        Raises
+        ------
+        FileFormatError
+            If this takes a voxel or pixel size that is not known.
+        """
+        placed = frame.to_voxels(self.positions, self.unit)
+        return placed if self.shifts is None else placed + frame.to_voxels(self.shifts, self.shift_unit)
+
+    def named(self, tomogram: str) -> Self:
+        """Return the same with all rows in one tomogram.
+
+        Parameters
+        ----------
+        tomogram : str
+            Its name.
+
+        Returns
+        -------
+        ReadPicks
+            In the same order.
+        """
+        return replace(self, tomograms=(tomogram,) * len(self))
 
     def select(self, rows: BoolArray) -> Self:
         """Return the rows that a mask names.
@@ -200,6 +128,9 @@ class ReadPicks:
             class_names=None if self.class_names is None else tuple(self.class_names[row] for row in chosen),
             scores=None if self.scores is None else self.scores[chosen],
             tomograms=None if self.tomograms is None else tuple(self.tomograms[row] for row in chosen),
+            shifts=None if self.shifts is None else self.shifts[chosen],
+            orientations=None if self.orientations is None else self.orientations[chosen],
+            extras={name: column[chosen] for name, column in self.extras.items()},
         )
 
 
@@ -215,11 +146,43 @@ class TomogramPicks:
         The particles.
     frame : Frame
         What turns their voxels into other units.
+    number : int | None
+        What formats that number tomograms shall call it; None to find one.
+    orientations : Orientations | None
+        (n, 4) as in `ReadPicks`.
+    extras : Mapping[str, NDArray]
+        (n,) columns as in `ReadPicks`; each format writes those that are its own.
     """
 
     name: str
     table: ParticleTable
     frame: Frame
+    number: int | None = None
+    orientations: Orientations | None = field(default=None, repr=False)
+    extras: Extras = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def select(self, rows: BoolArray | IntArray) -> Self:
+        """Return some of the particles.
+
+        Parameters
+        ----------
+        rows : BoolArray | IntArray
+            (n,) mask or (m,) row numbers.
+
+        Returns
+        -------
+        TomogramPicks
+            Those rows, with all that belongs to them.
+        """
+        return replace(
+            self,
+            table=self.table.select(rows),
+            orientations=None if self.orientations is None else self.orientations[rows],
+            extras={name: column[rows] for name, column in self.extras.items()},
+        )
 
     @classmethod
     def of(
@@ -248,6 +211,25 @@ class TomogramPicks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A file that says where particles are, and what it leaves to its name.
+
+    Attributes
+    ----------
+    path : Path
+        The file, or a list that names others.
+    tomogram : str | None
+        The tomogram of all rows, where the file does not tell.
+    class_id : int | None
+        The class of all rows, where the file does not tell.
+    """
+
+    path: Path
+    tomogram: str | None = None
+    class_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """What an export left.
 
@@ -257,7 +239,16 @@ class Written:
         What was written; the first is the one to hand to other programs.
     notices : tuple[str, ...]
         What the user should know.
+    pieces : tuple[Piece, ...]
+        What to read to get everything back, once.
+    names : tuple[str, ...]
+        What the files call each tomogram, in the order in which they were given; empty if by their own names.
+    classes : Mapping[int, str]
+        What the files call classes, where not by their own names.
     """
 
     files: tuple[Path, ...]
     notices: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    names: tuple[str, ...] = ()
+    classes: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,27 @@
+"""All formats, in the order in which a file is held against them: those with a look of their own first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.io.particles.coords import COORDS, CRYOLO_COORDS
+from core.io.particles.delimited import CSV
+from core.io.particles.relion import RELION3, RELION4
+from core.io.particles.relion5 import RELION5
+from core.io.particles.warp import SPECIES_OF_M, WARP
+
+if TYPE_CHECKING:
+    from core.io.particles.formats import Format
+
+FORMATS: tuple[Format, ...] = (
+    RELION5,
+    SPECIES_OF_M,
+    WARP,
+    RELION4,
+    RELION3,
+    CSV,
+    COORDS,
+    CRYOLO_COORDS,
+)
+READABLE = tuple(known for known in FORMATS if known.read is not None)
+WRITABLE = tuple(known for known in FORMATS if known.write is not None)
