@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class Application:
         from app.controllers.pick import PickController
         from app.controllers.project import ProjectController
         from app.controllers.train import TrainController
+        from app.controllers.viewing import ViewController
         from app.jobs import Runner
         from app.session import Session
         from app.window import MainWindow
@@ -40,13 +42,16 @@ class Application:
         self.session: Session = Session()
         self.runner: Runner = Runner()
         self.window: MainWindow = MainWindow([(known.name, known.title, known.suffixes[0]) for known in WRITABLE])
-        style.apply(str(self.settings.value("theme") or "dark"))
+        theme = str(self.settings.value("theme") or "dark")
+        self.window.light.setChecked(theme == "light")
+        style.apply(theme)
         window, session, runner = self.window, self.session, self.runner
         self.project = ProjectController(session, runner, window.start, window.tomograms, window.views, self.settings)
         self.annotate = AnnotateController(session, window.marks, window.views)
         self.train = TrainController(session, runner, window.train)
         self.pick = PickController(session, runner, window.pick, window.views)
         self.export = ExportController(session, window.export)
+        self.viewing = ViewController(window.tomograms.rings, window.views, self.settings)
         self._connect()
 
     def _connect(self) -> None:
@@ -78,14 +83,13 @@ class Application:
             (window.reject, self.pick.reject),
             (window.forward, lambda: self.pick.walk(1)),
             (window.backward, lambda: self.pick.walk(-1)),
-            (window.deeper, lambda: views.step(0, 1)),
-            (window.higher, lambda: views.step(0, -1)),
+            *((action, partial(views.step, *page)) for page, action in window.pages.items()),
             (window.fit, lambda: views.canvases[0].fit()),
             (window.single, lambda: views.set_single(window.single.isChecked())),
             (window.y_up, lambda: views.set_y_up(window.y_up.isChecked())),
             (window.light, self._on_theme),
-            (window.thicker, lambda: views.change_line(0.5)),
-            (window.thinner, lambda: views.change_line(-0.5)),
+            (window.thicker, lambda: self.viewing.change_line(0.5)),
+            (window.thinner, lambda: self.viewing.change_line(-0.5)),
         ):
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
         for action in window.class_keys:

@@ -126,8 +126,12 @@ class MainWindow(QMainWindow):
         self.reject = self._action(edit, "Reject pick", "R")
         self.forward = self._action(edit, "Next pick", "N")
         self.backward = self._action(edit, "Previous pick", "P")
-        self.deeper = self._action(view, "Next section", "PgUp")
-        self.higher = self._action(view, "Previous section", "PgDown")
+        self.pages = {
+            (axis, by): self._action(view, f"{word} section along {name}", keys + ("PgUp" if by > 0 else "PgDown"))
+            for axis, (name, keys) in enumerate((("z", ""), ("y", "Shift+"), ("x", "Ctrl+")))
+            for word, by in (("Next", 1), ("Previous", -1))
+        }
+        view.addSeparator()
         self.fit = self._action(view, "Fit", "F")
         self.single = self._action(view, "XY only", "Tab", checkable=True)
         self.y_up = self._action(view, "y upwards, as in IMOD", "", checkable=True)

@@ -66,3 +66,161 @@ def test_a_ring_on_the_screen_is_the_cross_section_of_its_sphere(opened: Applica
     qtbot.wait(20)
     wanted = max(RADIUS**2 - away**2, 0) ** 0.5
     assert ring_radius(opened.window.views.canvases[axis], CENTRE) == pytest.approx(wanted, abs=0.25)
+
+
+# ---- rings of all particles at once ----
+
+
+def test_size_and_line_of_all_rings_are_set_in_the_panel_and_kept(opened: Application, qtbot: QtBot, tmp_path: Path) -> None:
+    opened.annotate.add(CENTRE)
+    views, controls = opened.window.views, opened.window.tomograms.rings
+    views.go_to(CENTRE)
+    controls.size.setValue(50)
+    qtbot.wait(20)
+    assert ring_radius(views.canvases[0], CENTRE) == pytest.approx(RADIUS / 2, abs=0.25)
+    write_mrc(tmp_path / "other.mrc", np.zeros(SHAPE, np.float32) + np.arange(64, dtype=np.float32), VOXEL_SIZE)
+    opened.project.open_path(tmp_path / "other.mrc")
+    opened.annotate.add(CENTRE)
+    views.go_to(CENTRE)
+    qtbot.wait(20)
+    assert ring_radius(views.canvases[0], CENTRE) == pytest.approx(RADIUS / 2, abs=0.25)
+    assert float(opened.settings.value("ring size")) == 0.5
+    controls.size.setValue(100)
+
+
+def test_thicker_rings_cover_more_of_the_screen(opened: Application, qtbot: QtBot) -> None:
+    opened.annotate.add(CENTRE)
+    opened.window.views.go_to(CENTRE)
+    covered = []
+    for _ in range(3):
+        qtbot.wait(20)
+        red, _, blue = np.moveaxis(pixels(opened.window.views.canvases[0]), -1, 0)
+        covered.append(int(((red > 200) & (blue < 40)).sum()))
+        for _ in range(3):
+            opened.window.thicker.trigger()
+    assert covered[0] < 0.8 * covered[1] < 0.8 * covered[2]
+    for _ in range(9):
+        opened.window.thinner.trigger()
+    assert opened.window.views.ring_style.line == 2.0
+
+
+# ---- crosshair and layout ----
+
+
+def send(canvas: Section, kind: Any, position: Any, buttons: Any) -> None:
+    """A mouse event with Shift held down."""
+    from qtpy.QtCore import QEvent, QPointF, Qt
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    place = QPointF(*canvas.to_pixels(np.asarray(position, float), VOXEL_SIZE))
+    button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
+    event = QMouseEvent(kind, place, canvas.native.mapToGlobal(place.toPoint()), button, buttons, Qt.KeyboardModifier.ShiftModifier)
+    QApplication.sendEvent(canvas.native, event)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_shift_and_drag_move_the_crosshair_and_mark_nothing(opened: Application, axis: int) -> None:
+    from qtpy.QtCore import QEvent, Qt
+
+    views = opened.window.views
+    views.go_to(CENTRE)
+    places = [CENTRE + np.eye(3)[(axis + 1) % 3] * step for step in (0, 3, 6, 9)]
+    canvas, left = views.canvases[axis], Qt.MouseButton.LeftButton
+    send(canvas, QEvent.Type.MouseButtonPress, places[0], left)
+    for place in places[1:]:
+        send(canvas, QEvent.Type.MouseMove, place, left)
+    assert np.abs(views.position - CENTRE).max() >= 2  # while the button is still down
+    send(canvas, QEvent.Type.MouseButtonRelease, places[-1], Qt.MouseButton.NoButton)
+    assert np.abs(views.position - places[-1]).max() <= 1
+    assert not len(opened.session.table)
+
+
+def test_keys_turn_pages_along_every_axis(opened: Application) -> None:
+    views = opened.window.views
+    views.go_to(CENTRE)
+    for (axis, by), action in opened.window.pages.items():
+        before = views.position.copy()
+        action.trigger()
+        assert (views.position - before).tolist() == (np.eye(3)[axis] * by).tolist()
+    keys = [action.shortcut().toString() for action in opened.window.pages.values()]
+    assert len(set(keys)) == 6
+
+
+def test_tab_shows_the_first_section_alone_and_all_again(opened: Application) -> None:
+    views, action = opened.window.views, opened.window.single
+    assert action.shortcut().toString() == "Tab"
+    action.trigger()
+    assert [canvas.isVisible() for canvas in views.canvases] == [True, False, False]
+    action.trigger()
+    assert [canvas.isVisible() for canvas in views.canvases] == [True, True, True]
+
+
+# ---- y upwards, themes, files that are dropped ----
+
+
+def test_y_upwards_turns_the_picture_and_not_the_coordinates(opened: Application, qtbot: QtBot) -> None:
+    views = opened.window.views
+    views.go_to(CENTRE)
+    qtbot.wait(20)
+    before = pixels(views.canvases[0])
+    opened.window.y_up.trigger()
+    qtbot.wait(20)
+    height = views.canvases[0].native.height()
+    low, high = (views.canvases[0].to_pixels(np.array([0.0, y, 30]), VOXEL_SIZE)[1] for y in (10, 50))
+    assert high < height / 2 < low
+    upwards = pixels(views.canvases[0])
+    assert np.abs(upwards - before).mean() > 5  # the picture is another
+    click(views.canvases[0], (CENTRE[0], 10, 40))
+    opened.window.y_up.trigger()
+    click(views.canvases[0], (CENTRE[0], 50, 20))
+    assert np.abs(opened.session.table.positions - [(CENTRE[0], 10, 40), (CENTRE[0], 50, 20)]).max() < 0.5
+
+
+def click(canvas: Section, position: Any) -> None:
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+
+    place = QPoint(*canvas.to_pixels(np.asarray(position, float), VOXEL_SIZE))
+    QTest.mouseMove(canvas.native, place)
+    QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+
+def test_the_light_theme_is_put_on_and_remembered(opened: Application, tmp_path: Path) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    from app import style
+
+    dark = QApplication.instance().styleSheet()
+    opened.window.light.trigger()
+    light = QApplication.instance().styleSheet()
+    assert light != dark
+    assert style.COLORS["light"]["bar"] in light
+    assert opened.settings.value("theme") == "light"
+    red, green, blue = QImage.pixelColor(opened.window.grab().toImage(), 3, opened.window.height() // 2).getRgb()[:3]
+    assert min(red, green, blue) > 150
+    from app.launch import Application
+
+    again = Application(opened.settings)
+    assert again.window.light.isChecked()
+    assert QApplication.instance().styleSheet() == light
+    again.close()
+    again.window.deleteLater()
+    opened.window.light.trigger()
+    assert QApplication.instance().styleSheet() == dark
+
+
+def test_a_tomogram_that_is_dropped_on_the_window_is_opened(opened: Application, tmp_path: Path) -> None:
+    from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+    from qtpy.QtWidgets import QApplication
+
+    write_mrc(tmp_path / "dropped.mrc", np.random.default_rng(1).normal(size=SHAPE).astype(np.float32), VOXEL_SIZE)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "dropped.mrc"))])
+    held, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(50, 50), Qt.DropAction.CopyAction, data, held, none)
+    QApplication.sendEvent(opened.window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(opened.window, QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, held, none))
+    assert opened.session.tomogram.id == "dropped"

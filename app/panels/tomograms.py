@@ -21,6 +21,7 @@ from superqt import QDoubleRangeSlider
 from superqt.utils import signals_blocked
 
 from app.panels.parts import column, heading, hint, rule
+from app.panels.rings import RingControls
 from core.display import Look
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class TomogramPanel(QWidget):
         form.addRow("Low-pass", self.low_pass)
         form.addRow("High-pass", self.high_pass)
         layout.addLayout(form)
+        self.rings = RingControls()
+        layout.addWidget(self.rings)
 
     # ---- setters ----
 

@@ -27,6 +27,7 @@ class Canvas(Section):
     pointed = Signal(object)  # the mouse is over this position
     clicked = Signal(object, object, object)  # position, mouse button, modifiers
     dragged = Signal(object, bool)  # position, and whether the button was released there
+    aimed = Signal(object)  # the crosshair is dragged to this position
     zoomed = Signal(float)
 
     def __init__(self, axis: int, parent: QWidget | None = None) -> None:
@@ -56,7 +57,8 @@ class Canvas(Section):
         start, pressed = self._place(event), np.asarray(event.pos)
         button, modifiers = event.button, tuple(str(getattr(m, "name", m)) for m in event.modifiers)
         holding = button == 1 and not modifiers and self.holds(start)
-        if holding:
+        aiming = button == 1 and modifiers == ("Shift",)
+        if holding or aiming:
             self.model.scene.camera.mouse_pan = False
         travelled = False
         yield
@@ -64,11 +66,15 @@ class Canvas(Section):
             travelled = travelled or _far(event.pos, pressed)
             if holding and travelled:
                 self.dragged.emit(self._place(event), False)
+            elif aiming and travelled:
+                self.aimed.emit(self._place(event))
             yield
         self.model.scene.camera.mouse_pan = True
         travelled = travelled or _far(event.pos, pressed)  # moves in quick succession are not told
         if holding and travelled:
             self.dragged.emit(self._place(event), True)
+        elif aiming and travelled:
+            self.aimed.emit(self._place(event))
         elif not travelled:
             self.clicked.emit(start, button, modifiers)
 

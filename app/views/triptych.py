@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +12,7 @@ from app.layers.particles import RingStyle
 from app.views.canvas import Canvas
 from core.display import Look, clamped, contrast, value_at
 
-THINNEST, THICKEST = 0.5, 8.0  # line of the rings in pixels
-KEYS = "<p>wheel: sections<br>Ctrl + wheel: zoom<br>drag: pan<br>Shift + click: go there</p>"
+KEYS = "<p>wheel: sections<br>Ctrl + wheel: zoom<br>drag: pan<br>Shift + click or drag: crosshair</p>"
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +43,7 @@ class Triptych(QWidget):
             canvas.pointed.connect(self._on_canvas_pointed)
             canvas.clicked.connect(self._on_canvas_clicked)
             canvas.dragged.connect(self._on_canvas_dragged)
+            canvas.aimed.connect(self.go_to)
             canvas.zoomed.connect(self._on_canvas_zoomed)
 
     def _arrange(self) -> None:
@@ -207,16 +206,6 @@ class Triptych(QWidget):
         self.ring_style = style
         for canvas in self.canvases:
             canvas.set_ring_style(style)
-
-    def change_line(self, by: float) -> None:
-        """Draw all rings thicker or thinner.
-
-        Parameters
-        ----------
-        by : float
-            Pixels, positive for thicker.
-        """
-        self.set_ring_style(replace(self.ring_style, line=min(max(self.ring_style.line + by, THINNEST), THICKEST)))
 
     def set_holder(self, holds: Callable[[Positions, int], bool]) -> None:
         """Tell the canvases what can be dragged.
