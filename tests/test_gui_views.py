@@ -115,7 +115,7 @@ def send(canvas: Section, kind: Any, position: Any, buttons: Any) -> None:
 
     place = QPointF(*canvas.to_pixels(np.asarray(position, float), VOXEL_SIZE))
     button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
-    event = QMouseEvent(kind, place, canvas.native.mapToGlobal(place.toPoint()), button, buttons, Qt.KeyboardModifier.ShiftModifier)
+    event = QMouseEvent(kind, place, QPointF(canvas.native.mapToGlobal(place.toPoint())), button, buttons, Qt.KeyboardModifier.ShiftModifier)
     QApplication.sendEvent(canvas.native, event)
 
 
