@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from core.cli.formats import FileFormat, FormatOptions, OtherNames, TomogramsStar, format_options, other_names, tilt_series_of
 from core.cli.options import Classes, Json, Names, PixelSize, VoxelSize, parsed_box
 from core.cli.report import Report
 from core.errors import ConfigError
@@ -16,11 +17,10 @@ from core.particles import ClassSpec, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.project import Project
+    from core.project import Imported, Project
     from core.tomogram import Box, Tomogram
 
 Choice = Literal["accepted", "candidate", "rejected"]
-FileFormat = Annotated[str | None, typer.Option("--format", help="coords, csv or relion5; found out when left out.")]
 
 
 def new(
@@ -107,7 +107,7 @@ def _class_of(project: Project, name: str, diameter: float | None) -> int:
 
 def import_particles(
     project: Annotated[Path, typer.Argument(help="Project folder.")],
-    file: Annotated[Path, typer.Argument(help="File of particles: coords, CSV or TSV with a header, STAR.")],
+    file: Annotated[Path, typer.Argument(help="File of particles: STAR, coords, CSV or TSV with a header and more.")],
     tomogram: Annotated[str, typer.Option(metavar="NAME", help="The tomogram that they lie in.")],
     class_name: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="Class of all of them; left out, the file tells.")
@@ -121,22 +121,25 @@ def import_particles(
     ] = None,
     scale: Annotated[float, typer.Option(help="Factor from the file's voxels to the tomogram's, such as 0.5.")] = 1.0,
     unit: Annotated[
-        Literal["voxel", "angstrom", "centred", "pixel"] | None, typer.Option(help="What the numbers count, if not what is usual.")
+        Literal["voxel", "angstrom", "centred", "centred-1", "pixel", "middle", "fraction"] | None,
+        typer.Option(help="What the numbers count, if not what is usual."),
     ] = None,
     pixel_size: PixelSize = None,
     name: Annotated[str | None, typer.Option(help="What the file calls the tomogram, if otherwise.")] = None,
     format: FileFormat = None,
+    option: FormatOptions = None,
+    tomograms_star: TomogramsStar = None,
     as_json: Json = False,
 ) -> None:
     """Import particle centres from a file.
 
     [bold]Example:[/]  deepetpicker import ribosomes clicks.csv --tomogram TS_01 --class ribosome --diameter 250
     """
-    from core.io.particles import TiltSeriesGeometry
     from core.io.particles.values import Unit
     from core.project import Project
 
     report = Report(as_json)
+    series = tilt_series_of([tomogram], pixel_size, tomograms_star, {tomogram: name} if name else {})
     with Project.open(project) as work:
         work.store.tomogram(tomogram)
         done = work.import_particles(
@@ -147,16 +150,20 @@ def import_particles(
             class_id=None if class_name is None else _class_of(work, class_name, diameter),
             scale=scale,
             outside=outside,
-            tilt_series=None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size),
+            tilt_series=series.get(tomogram),
             name=name,
             status=Status[status.upper()],
+            options=format_options(option, format),
         )
     for notice in done.notices:
         report.note(notice)
+    report.result({"imported": len(done.ids), "dropped": done.dropped, "elsewhere": done.elsewhere}, _said(done, tomogram))
+
+
+def _said(done: Imported, tomogram: str) -> str:
     said = f"Imported {len(done.ids)} particles into {tomogram}"
     said += f", left out {done.dropped} outside" if done.dropped else ""
-    said += f", {done.elsewhere} of other tomograms" if done.elsewhere else ""
-    report.result({"imported": len(done.ids), "dropped": done.dropped, "elsewhere": done.elsewhere}, f"{said}.")
+    return said + (f", {done.elsewhere} of other tomograms." if done.elsewhere else ".")
 
 
 def export(
@@ -167,24 +174,36 @@ def export(
     classes: Classes = None,
     pixel_size: PixelSize = None,
     format: FileFormat = None,
+    option: FormatOptions = None,
+    tomograms_star: TomogramsStar = None,
+    name: OtherNames = None,
     as_json: Json = False,
 ) -> None:
     """Export particles for other programs.
 
-    [bold]Example:[/]  deepetpicker export ribosomes --status candidate --out picks.star --pixel-size 2.5
+    [bold]Example:[/]  deepetpicker export ribosomes --status candidate --out picks.star --tomograms-star tomograms.star
     """
     from core.gathering import chosen_classes, chosen_tomograms
-    from core.io.particles import TiltSeriesGeometry
     from core.project import Project
 
     report = Report(as_json)
     with Project.open(project) as work:
         names = chosen_tomograms(work, tomogram)
         ids = [spec.id for spec in chosen_classes(work, classes)] if classes else None
-        series = None if pixel_size is None else dict.fromkeys(names, TiltSeriesGeometry(pixel_size=pixel_size))
+        called = other_names(name, names)
+        series = tilt_series_of(names, pixel_size, tomograms_star, called)
         wanted = None if status == "all" else Status[status.upper()]
         counts = work.store.counts()
-        written = work.export_particles(out, tomogram_ids=names, class_ids=ids, status=wanted, format=format, tilt_series=series)
+        written = work.export_particles(
+            out,
+            tomogram_ids=names,
+            class_ids=ids,
+            status=wanted,
+            format=format,
+            tilt_series=series,
+            names=called,
+            options=format_options(option, format),
+        )
     for notice in written.notices:
         report.note(notice)
     exported, left = _tally(counts, names, ids, wanted)

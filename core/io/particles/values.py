@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import numpy as np
 
 from core.io.particles.frames import Frame, TiltSeriesGeometry, Unit
+from core.particles import ParticleTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from core.particles import ParticleTable
     from core.tomogram import Tomogram
     from core.types import BoolArray, FloatArray, IntArray, Positions
 
@@ -160,6 +160,34 @@ class TomogramPicks:
     number: int | None = None
     orientations: Orientations | None = field(default=None, repr=False)
     extras: Extras = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    @classmethod
+    def read(cls, name: str, picks: ReadPicks, frame: Frame, class_ids: IntArray | int = 1) -> Self:
+        """Take what a file said of one tomogram to another file, with orientations and extras.
+
+        Parameters
+        ----------
+        name : str
+            What the tomogram shall be called.
+        picks : ReadPicks
+            Its particles.
+        frame : Frame
+            The tomogram.
+        class_ids : IntArray | int
+            (n,) classes, or one for all.
+
+        Returns
+        -------
+        TomogramPicks
+            Ready to be written.
+
+        Raises
+        ------
+        FileFormatError
+            If the positions take a voxel or pixel size that is not known.
+        """
+        table = ParticleTable.build(name, picks.voxels(frame), class_ids, scores=picks.scores)
+        return cls(name=name, table=table, frame=frame, orientations=picks.orientations, extras=picks.extras)
 
     def __len__(self) -> int:
         return len(self.table)

@@ -1,0 +1,141 @@
+"""Options of commands that read and write particles for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from core.io.particles import TiltSeriesGeometry
+
+_PANEL = "Formats of other programs (docs/formats.md)"
+
+FileFormat: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Such as relion5, warp, coords or csv; any other word lists all. Found out when left out.",
+        rich_help_panel=_PANEL,
+    ),
+]
+FormatOptions: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", metavar="NAME=VALUE", help="A choice of the format, such as centre=S/2-1; repeatable.", rich_help_panel=_PANEL
+    ),
+]
+TomogramsStar: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--tomograms-star",
+        metavar="FILE",
+        help="RELION's tomograms.star, for pixel size and unbinned size of tilt series.",
+        rich_help_panel=_PANEL,
+    ),
+]
+OtherNames: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--name", metavar="TOMOGRAM=NAME", help="What the other program calls a tomogram; repeatable.", rich_help_panel=_PANEL
+    ),
+]
+
+
+def other_names(words: Iterable[str] | None, known: Sequence[str]) -> dict[str, str]:
+    """Read what the other program calls tomograms.
+
+    Parameters
+    ----------
+    words : Iterable[str] | None
+        Such as ``TS_01=Position_1``.
+    known : Sequence[str]
+        The tomograms that are meant.
+
+    Returns
+    -------
+    dict[str, str]
+        By tomogram.
+
+    Raises
+    ------
+    ConfigError
+        If one is none such.
+    """
+    found = {}
+    for word in words or ():
+        tomogram, equals, name = word.partition("=")
+        if not equals or not name or tomogram not in known:
+            raise ConfigError(f"Expected one of the tomograms and its name there, such as {known[0]}=TS_01, not {word!r}.")
+        found[tomogram] = name
+    return found
+
+
+def tilt_series_of(
+    tomograms: Sequence[str], pixel_size: float | None, tomograms_star: Path | None, names: dict[str, str]
+) -> dict[str, TiltSeriesGeometry]:
+    """Find what is known of tilt series.
+
+    Parameters
+    ----------
+    tomograms : Sequence[str]
+        The tomograms.
+    pixel_size : float | None
+        Å per pixel, the same for all.
+    tomograms_star : Path | None
+        RELION's file, which tells more.
+    names : dict[str, str]
+        What it calls tomograms, where otherwise than expected.
+
+    Returns
+    -------
+    dict[str, TiltSeriesGeometry]
+        By tomogram; empty where nothing was told.
+
+    Raises
+    ------
+    PickerError
+        If both were given, the file cannot be read or lacks one of the tomograms.
+    """
+    from core.io.particles import TiltSeriesGeometry
+    from core.io.particles.tomograms import geometry_of, read_tomograms_star
+
+    if tomograms_star is not None and pixel_size is not None:
+        raise ConfigError("The tomograms.star tells the pixel size; leave out --pixel-size or --tomograms-star.")
+    if tomograms_star is not None:
+        return geometry_of(read_tomograms_star(tomograms_star), tomograms, names)
+    return {} if pixel_size is None else dict.fromkeys(tomograms, TiltSeriesGeometry(pixel_size=pixel_size))
+
+
+def format_options(words: Iterable[str] | None, format: str | None) -> dict[str, Any]:
+    """Read the choices of a format.
+
+    Parameters
+    ----------
+    words : Iterable[str] | None
+        Such as ``centre=S/2-1``.
+    format : str | None
+        The format as the user named it.
+
+    Returns
+    -------
+    dict[str, Any]
+        By name.
+
+    Raises
+    ------
+    ConfigError
+        If the format was not named or has no such option.
+    """
+    from core.io.particles.registry import format_named
+
+    if not words:
+        return {}
+    if format is None:
+        raise ConfigError("An option belongs to a format; give --format with --option.")
+    return format_named(format).parsed(words)
