@@ -51,7 +51,7 @@ class Application:
         self.train = TrainController(session, runner, window.train)
         self.pick = PickController(session, runner, window.pick, window.views)
         self.export = ExportController(session, window.export)
-        self.viewing = ViewController(window.tomograms.rings, window.views, self.settings)
+        self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self._connect()
 
     def _connect(self) -> None:
@@ -68,6 +68,7 @@ class Application:
         window.step_changed.connect(self._on_step)
         self.project.opened.connect(lambda: window.go_to_step(MARK))
         self.train.trained.connect(lambda: window.go_to_step(PICK))
+        self.pick.picked.connect(self.viewing.show_score_map)
         self.pick.fly_requested.connect(self.annotate.fly_to)
         for controller in (self.project, self.annotate, self.train, self.pick):
             controller.said.connect(window.jobs.say)

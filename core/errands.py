@@ -123,7 +123,7 @@ def salvaged(run: Path, model: Path) -> Generator[Message, None, Trained | None]
 
 
 def pick_with(
-    tomogram: Tomogram, model: Path, config: PickConfig, *, cache: Path | None = None
+    tomogram: Tomogram, model: Path, config: PickConfig, *, cache: Path | None = None, score_map: Path | None = None
 ) -> Generator[Message, None, PickResult]:
     """Pick with a network from a file.
 
@@ -137,6 +137,8 @@ def pick_with(
         How to scan.
     cache : Path | None
         Folder for filtered volumes.
+    score_map : Path | None
+        File for the score map; None for none.
 
     Yields
     ------
@@ -151,7 +153,7 @@ def pick_with(
     from core.checkpoint import load_checkpoint
     from core.picking import pick
 
-    return (yield from pick(tomogram, load_checkpoint(model), config, cache=cache))
+    return (yield from pick(tomogram, load_checkpoint(model), config, cache=cache, score_map=score_map))
 
 
 def make_sample(path: Path, shape: Shape = (64, 192, 192), seed: int = 1) -> Generator[Message, None, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.nms import PUBLISHED_FLOOR
 from core.particles import PickResult
 from core.preprocess import preprocess
 from core.scanning import Found, scan, targets
+from core.scoremap import room_for, score_map_writer
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,6 +38,7 @@ def pick(
     *,
     region: Box | None = None,
     cache: Path | None = None,
+    score_map: Path | None = None,
 ) -> Generator[Message, None, PickResult]:
     """Find particles in a tomogram.
 
@@ -51,6 +54,9 @@ def pick(
         Part of the tomogram to look at; None means all of it.
     cache : Path | None
         Folder for filtered volumes, if the checkpoint's preprocessing filters.
+    score_map : Path | None
+        MRC file for the score map, the largest probability over all classes in per cent; it takes a byte for each voxel of
+        the tomogram, and is left out where the disk is nearly full. None for no such file.
 
     Yields
     ------
@@ -77,13 +83,18 @@ def pick(
     wanted = targets(checkpoint.classes, voxel_size, checkpoint.config.label, config)
     graded = config.nms == "graded"
     calibration = checkpoint.calibration if graded else {}
-    steps = scan(prepared, look, wanted, region or tomogram.box)
-    try:
-        while True:
-            message = next(steps)
-            yield _announced(message, tomogram.id, wanted, calibration) if isinstance(message, Found) else message
-    except StopIteration as stop:
-        found: Found = stop.value
+    if score_map is not None and not room_for(score_map, tomogram.shape):
+        yield Notice(text="The disk is nearly full: the score map is not kept.")
+        score_map = None
+    kept = nullcontext() if score_map is None else score_map_writer(score_map, tomogram.shape, voxel_size)
+    with kept as keep:
+        steps = scan(prepared, look, wanted, region or tomogram.box, keep)
+        try:
+            while True:
+                message = next(steps)
+                yield _announced(message, tomogram.id, wanted, calibration) if isinstance(message, Found) else message
+        except StopIteration as stop:
+            found: Found = stop.value
     return PickResult(
         table=_scored(found.table(tomogram.id, wanted), calibration),
         shape=tomogram.shape,

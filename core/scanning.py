@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.inference import Scanner
     from core.particles import ClassSpec
     from core.preprocess import Prepared
+    from core.scoremap import ScoreMapWriter
     from core.types import Angstrom, Shape, Voxels
 
 
@@ -115,7 +116,9 @@ class Found:
         return table
 
 
-def scan(prepared: Prepared, look: Scanner, wanted: Targets, region: Box) -> Generator[Progress | Found, None, Found]:
+def scan(
+    prepared: Prepared, look: Scanner, wanted: Targets, region: Box, keep: ScoreMapWriter | None = None
+) -> Generator[Progress | Found, None, Found]:
     """Score a region and find the raw candidates in it, section by section.
 
     The score map is kept as float16, so that memory is bounded by 2 bytes × classes × voxels and the buffers of one tile. It
@@ -132,6 +135,8 @@ def scan(prepared: Prepared, look: Scanner, wanted: Targets, region: Box) -> Gen
         What is looked for.
     region : Box
         Where.
+    keep : ScoreMapWriter | None
+        Takes the score map, row of tiles by row of tiles; None to forget it.
 
     Yields
     ------
@@ -148,12 +153,15 @@ def scan(prepared: Prepared, look: Scanner, wanted: Targets, region: Box) -> Gen
     score_map = np.zeros((len(wanted.classes), *wide.shape), np.float16)
     tiles = look.tiles(wide)
     parts, done, final, started = [], 0, region.low[0], time.monotonic()
-    for bottom, group in groupby(tiles, key=lambda tile: tile.core.high[0]):
+    for (top, bottom), group in groupby(tiles, key=lambda tile: (tile.core.low[0], tile.core.high[0])):
         for tile, scores in look.scores(prepared, list(group)):
             score_map[(slice(None), *_within(tile.core, wide))] = scores
             done += 1
             rate = (time.monotonic() - started) / done
             yield Progress(stage="Scoring", done=done, total=len(tiles), eta=rate * (len(tiles) - done))
+        if keep is not None:
+            part = Box((top, *wide.low[1:]), (bottom, *wide.high[1:]))
+            keep.write(part, score_map[(slice(None), *_within(part, wide))])
         safe = region.high[0] if bottom == wide.high[0] else min(bottom - halo, region.high[0])
         if safe > final:
             slab = Box((final, *region.low[1:]), (safe, *region.high[1:]))

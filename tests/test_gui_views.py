@@ -115,7 +115,9 @@ def send(canvas: Section, kind: Any, position: Any, buttons: Any) -> None:
 
     place = QPointF(*canvas.to_pixels(np.asarray(position, float), VOXEL_SIZE))
     button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
-    event = QMouseEvent(kind, place, QPointF(canvas.native.mapToGlobal(place.toPoint())), button, buttons, Qt.KeyboardModifier.ShiftModifier)
+    event = QMouseEvent(
+        kind, place, QPointF(canvas.native.mapToGlobal(place.toPoint())), button, buttons, Qt.KeyboardModifier.ShiftModifier
+    )
     QApplication.sendEvent(canvas.native, event)
 
 
@@ -224,3 +226,42 @@ def test_a_tomogram_that_is_dropped_on_the_window_is_opened(opened: Application,
     assert enter.isAccepted()
     QApplication.sendEvent(opened.window, QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, held, none))
     assert opened.session.tomogram.id == "dropped"
+
+
+# ---- the score map ----
+
+
+def brightness(canvas: Section, place: Any) -> Any:
+    """Red, green and blue around a position."""
+    x, y = canvas.to_pixels(np.asarray(place, float), VOXEL_SIZE)
+    return pixels(canvas)[y - 3 : y + 4, x - 3 : x + 4].mean(axis=(0, 1))
+
+
+def test_the_score_map_shines_through_where_it_is_and_survives_reopening(opened: Application, qtbot: QtBot) -> None:
+    from core.scoremap import score_map_writer
+
+    place = np.array([19, 20, 44])
+    beside = place + np.array([0, 8, -8])
+    scores = np.zeros((1, *SHAPE), np.float16)
+    scores[0, 17:22, 18:23, 42:47] = 1
+    controls, views, folder = opened.window.pick.score_map, opened.window.views, opened.session.project.folder
+    assert not controls.opacity.isEnabled()
+    with score_map_writer(opened.session.project.score_map(opened.session.tomogram.id), SHAPE, VOXEL_SIZE) as keep:
+        keep.write(opened.session.tomogram.box, scores)
+    opened.project.open_path(folder)
+    assert controls.opacity.isEnabled()
+    views.go_to(beside)  # the crosshair elsewhere, but within the first section
+    assert all(canvas.overlay.layer is None for canvas in views.canvases)  # nothing is read before somebody asks
+    for axis, canvas in enumerate(views.canvases):
+        there = beside.copy()
+        there[axis] = place[axis]
+        views.go_to(there)
+        qtbot.wait(20)
+        before, away = brightness(canvas, place), brightness(canvas, place - (4, 4, 8))
+        controls.opacity.setValue(80)
+        qtbot.wait(20)
+        assert (brightness(canvas, place) - before)[0] > 40
+        assert brightness(canvas, place - (4, 4, 8)) == pytest.approx(away, abs=3)
+        controls.opacity.setValue(0)
+        qtbot.wait(20)
+        assert brightness(canvas, place) == pytest.approx(before, abs=1)

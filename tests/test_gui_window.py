@@ -201,6 +201,7 @@ def test_from_clicks_to_a_file(opened: Application, qtbot: QtBot, tmp_path: Path
     assert window.step == 3
     QTest.mouseClick(window.pick.pick, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not opened.runner.busy, timeout=60_000)
+    assert window.pick.score_map.opacity.isEnabled()
     candidates = session.table.scores[session.table.statuses == Status.CANDIDATE]
     assert len(candidates) >= 4
     window.pick.threshold.setValue(round(1000 * float(np.sort(candidates)[1]) + 1))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import center_of_mass, label
 from scipy.spatial import cKDTree
 
 from core import picking
@@ -19,6 +20,7 @@ from core.messages import Notice, PicksFound, Progress, drain
 from core.network import build, fast
 from core.particles import ClassSpec, Source, Status
 from core.picking import pick
+from core.scoremap import CERTAIN, open_score_map
 from core.tiling import plan
 from core.tomogram import Box, Tomogram
 
@@ -279,3 +281,34 @@ def test_closing_the_job_ends_it(reading, checkpoint):
     next(m for m in job if isinstance(m, Progress) and m.stage == "Scoring")
     job.close()
     assert Slow.ended
+
+
+@pytest.mark.parametrize("region", [None, Box((10, 20, 15), (60, 80, 70))])
+def test_the_score_map_that_is_kept_peaks_at_the_centres(reading, checkpoint, tmp_path, region):
+    reading(Reader(CLASSES[:1]))
+    one = replace(checkpoint, classes=CLASSES[:1], weights=single())
+    drain(pick(tomogram(), one, CPU, region=region, score_map=tmp_path / "maps" / "t.mrc"))
+    found = open_score_map(tmp_path / "maps" / "t.mrc", tomogram())
+    assert found.voxel_size == VOXEL_SIZE
+    balls, count = label(np.asarray(found.data) > CERTAIN / 2)
+    middles = np.array(center_of_mass(balls > 0, balls, np.arange(1, count + 1)))
+    distance, _ = cKDTree(middles).query(CENTRES[2] if region is None else CENTRES[2][region.contains(CENTRES[2])])
+    assert distance.max() < 1
+
+
+@pytest.mark.usefixtures("reading")
+def test_on_a_full_disk_picks_come_without_a_map(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(picking, "room_for", lambda *_: False)
+    said = list(pick(tomogram(), checkpoint, CPU, score_map=tmp_path / "t.mrc"))
+    assert any(isinstance(m, PicksFound) and len(m.positions) for m in said)
+    assert [m.text for m in said if isinstance(m, Notice)] == ["The disk is nearly full: the score map is not kept."]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("reading")
+def test_giving_up_leaves_no_map(checkpoint, tmp_path):
+    job = pick(tomogram(), checkpoint, CPU, score_map=tmp_path / "t.mrc")
+    while not isinstance(next(job), PicksFound):
+        pass
+    job.close()
+    assert not list(tmp_path.iterdir())

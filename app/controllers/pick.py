@@ -80,7 +80,7 @@ class PickController(QObject):
         self._found = []
         self._runner.start(
             "Picking",
-            hosted(pick_with, tomogram, model, config, cache=project.folder / "cache"),
+            hosted(pick_with, tomogram, model, config, cache=project.folder / "cache", score_map=project.score_map(tomogram.id)),
             message=self._on_message,
             succeeded=self._on_succeeded,
             failed=self._on_failed,

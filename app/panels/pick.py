@@ -23,6 +23,7 @@ from superqt.utils import signals_blocked
 from app.panels.form import Form
 from app.panels.histogram import ScoreHistogram
 from app.panels.parts import allow, column, heading, hint, primary, rule
+from app.panels.scoremap import ScoreMapControls
 from core.config import PickConfig
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class PickPanel(QWidget):
         layout.addWidget(self.form)
         layout.addWidget(rule())
         self._add_review(layout)
+        self.score_map = ScoreMapControls()
+        layout.addWidget(self.score_map)
         layout.addStretch(1)
 
     def _add_review(self, layout: QVBoxLayout) -> None:

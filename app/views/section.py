@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from app.layers.crosshair import Crosshair
+from app.layers.overlay import Overlay
 from app.layers.particles import ParticleRings, no_rings
 from app.layers.volume import Sections
 
@@ -53,6 +54,7 @@ class Section(QWidget):
         self._image: Image | None = None
         self._crosshair = Crosshair(self.viewer.canvas.view.scene, *ORDERS[axis][1:])
         self.rings = ParticleRings(self.viewer.canvas.view.scene, axis, ORDERS[axis][1:])
+        self.overlay = Overlay(self.model)
         self._position = np.zeros(3)
         self._arrange()
 
@@ -94,6 +96,7 @@ class Section(QWidget):
             self._slider.setRange(0, tomogram.shape[self.axis] - 1)
         self.set_rings(no_rings())
         self.rings.set_scale(scale)
+        self.set_score_map(None)
         if self._image is not None and units == self._units:
             self._swap(self._image, self._sections, scale, bounds)
             return
@@ -129,6 +132,7 @@ class Section(QWidget):
         self._crosshair.hide()
         self._sections = None
         self.set_rings(no_rings())
+        self.set_score_map(None)
         if self._image is not None:
             self._image.visible = False
             self._image.data = np.zeros((1, 1, 1), np.float32)
@@ -216,6 +220,16 @@ class Section(QWidget):
             How to draw.
         """
         self.rings.set_style(style)
+
+    def set_score_map(self, found: Tomogram | None) -> None:
+        """Lay a score map over the sections.
+
+        Parameters
+        ----------
+        found : Tomogram | None
+            Of the tomogram that is shown; None for none.
+        """
+        self.overlay.set_map(found, self._scale, self._units)
 
     def set_zoom(self, zoom: float) -> None:
         """Take over the magnification of another canvas.

@@ -207,6 +207,28 @@ class Triptych(QWidget):
         for canvas in self.canvases:
             canvas.set_ring_style(style)
 
+    def set_score_map(self, found: Tomogram | None) -> None:
+        """Lay a score map over all sections.
+
+        Parameters
+        ----------
+        found : Tomogram | None
+            Of the tomogram that is shown; None for none.
+        """
+        for canvas in self.canvases:
+            canvas.set_score_map(found)
+
+    def set_score_map_opacity(self, opacity: float) -> None:
+        """Let the score map shine through.
+
+        Parameters
+        ----------
+        opacity : float
+            0 to 1; at 0 nothing of it is read.
+        """
+        for canvas in self.canvases:
+            canvas.overlay.set_opacity(opacity)
+
     def set_holder(self, holds: Callable[[Positions, int], bool]) -> None:
         """Tell the canvases what can be dragged.
 

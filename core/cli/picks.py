@@ -122,7 +122,7 @@ def _pick_project(report: Report, order: _Order, folder: Path, model: Path | Non
         counts = {}
         for name in wanted:
             tomogram = project.tomogram(name)
-            result = _found(report, order, tomogram, checkpoint, folder / "cache")
+            result = _found(report, order, tomogram, checkpoint, folder / "cache", project.score_map(name))
             write_particles(run / f"{safe_name(name)}.csv", result.table, result.classes, tomogram)
             keep_picks(project, order.picks(result), result.classes, order.part(tomogram))
             counts[name] = _counts(order, result)
@@ -137,12 +137,15 @@ def _newest(project: Project) -> Path:
     return models[-1]
 
 
-def _found(report: Report, order: _Order, tomogram: Tomogram, checkpoint: Checkpoint, cache: Path | None) -> PickResult:
+def _found(
+    report: Report, order: _Order, tomogram: Tomogram, checkpoint: Checkpoint, cache: Path | None, score_map: Path | None = None
+) -> PickResult:
     from core.picking import pick
 
     for notice in tomogram.notices:
         report.note(f"{tomogram.id}: {notice}")
-    return report.follow(pick(tomogram, checkpoint, order.settings.pick, region=order.part(tomogram), cache=cache))
+    part = order.part(tomogram)
+    return report.follow(pick(tomogram, checkpoint, order.settings.pick, region=part, cache=cache, score_map=score_map))
 
 
 def _counts(order: _Order, result: PickResult) -> dict[str, Any]:

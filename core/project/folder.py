@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
+from zlib import crc32
 
 from core.annotations import AnnotationStore
 from core.errors import ProjectError, os_reason
@@ -105,6 +106,24 @@ class Folder:
     def runs(self) -> Path:
         """The folder of runs."""
         return self.folder / "runs"
+
+    def score_map(self, tomogram_id: str) -> Path:
+        """Return where the score map of a tomogram is kept.
+
+        Parameters
+        ----------
+        tomogram_id : str
+            Which tomogram.
+
+        Returns
+        -------
+        Path
+            An MRC file that need not exist.
+        """
+        name = safe_name(tomogram_id)
+        if name != tomogram_id:  # what the file system does not tell apart, the number does
+            name += f"-{crc32(tomogram_id.encode()):08x}"
+        return self.folder / "maps" / f"{name}.mrc"
 
     def new_run(self, kind: str) -> Path:
         """Make a folder for a run.

@@ -1,0 +1,80 @@
+"""The network's score map over the tomogram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+
+from app.layers.volume import Sections
+from core.scoremap import CERTAIN
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from core.tomogram import Tomogram
+
+COLORS = "inferno"  # black where there is nothing, so that adding it changes nothing there
+
+
+class Overlay:
+    """A layer that is made when it is first to be seen, and read section by section."""
+
+    def __init__(self, model: ViewerModel) -> None:
+        self._model = model
+        self._map: Tomogram | None = None
+        self._opacity, self._scale, self._units = 0.0, 1.0, "pixel"
+        self.layer: Image | None = None
+
+    def set_map(self, found: Tomogram | None, scale: float, units: str) -> None:
+        """Take the map of another tomogram.
+
+        Parameters
+        ----------
+        found : Tomogram | None
+            Probabilities in per cent; None for none.
+        scale : float
+            Units of the canvas per voxel.
+        units : str
+            Those units.
+        """
+        self._drop()
+        self._map, self._scale, self._units = found, scale, units
+        self._show()
+
+    def set_opacity(self, opacity: float) -> None:
+        """Let it shine through.
+
+        Parameters
+        ----------
+        opacity : float
+            0 to 1; at 0 nothing is read.
+        """
+        self._opacity = opacity
+        self._show()
+
+    def _drop(self) -> None:
+        if self.layer is not None and self.layer in self._model.layers:
+            self._model.layers.remove(self.layer)
+        self.layer = None
+
+    def _show(self) -> None:
+        if self.layer is None and (self._map is None or not self._opacity):
+            return
+        if self.layer is None and self._map is not None:
+            self.layer = Image(
+                Sections(self._map),
+                name="score map",
+                rgb=False,
+                multiscale=False,
+                projection_mode="none",
+                contrast_limits=(0, CERTAIN),
+                colormap=COLORS,
+                blending="additive",
+                scale=(self._scale,) * 3,
+                units=self._units,
+            )
+            self._model.layers.append(self.layer)
+        if self.layer is not None:
+            self.layer.opacity = self._opacity
+            self.layer.visible = self._opacity > 0
