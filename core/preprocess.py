@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import ConfigError, FileFormatError, PickerError, os_reason
 from core.filters import gaussian_sigma, high_pass, low_pass, measure, normalisation, smooth
-from core.io.volumes import mrc_writer, open_tomogram
+from core.io.volumes import fingerprint, mrc_writer, open_tomogram
 from core.messages import Progress, drain
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.types import FloatArray, Shape, Volume, Voxels
 
 _STRIP_VOXELS = 2**20
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +163,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _content_hash(path: Path, tomogram: Tomogram, config: PreprocessConfig) -> str:
-    stat = path.stat()
     facts = [
         _CACHE_VERSION,
         str(path.resolve()),
-        stat.st_size,
-        stat.st_mtime_ns,
+        fingerprint(path),
         tomogram.voxel_size,
         tomogram.data.dtype.str,  # tells signed from unsigned bytes
         config.low_pass,

@@ -53,6 +53,25 @@ class Box:
         return np.asarray(((positions >= low) & (positions < high)).all(axis=1), np.bool_)
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A smaller copy of a tomogram, for display only: positions always count voxels of the tomogram itself.
+
+    Attributes
+    ----------
+    data : Volume
+        (z, y, x) voxels.
+    factor : tuple[float, float, float]
+        (z, y, x) voxels of the tomogram along one voxel of the copy.
+    offset : tuple[float, float, float]
+        (z, y, x) where the centre of the copy's first voxel lies in the tomogram; (factor - 1) / 2 for means of blocks.
+    """
+
+    data: Volume = field(repr=False, compare=False)
+    factor: tuple[float, float, float]
+    offset: tuple[float, float, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tomogram:
     """A volume with its name and scale; the voxels stay on disk until a part is asked for.
@@ -66,9 +85,13 @@ class Tomogram:
     voxel_size : Angstrom
         Edge of a voxel in Å; 0 when neither the file nor the user has told.
     data : Volume
-        (z, y, x) voxels as stored, possibly big-endian and memory-mapped.
+        (z, y, x) voxels as stored, possibly big-endian, memory-mapped or read part by part.
     notices : tuple[str, ...]
         What the reader found odd and the user should know.
+    origin : tuple[float, float, float]
+        (z, y, x) in Å, where the file puts the centre of its first voxel; positions know nothing of it.
+    levels : tuple[Level, ...]
+        Smaller copies that the file brings along, finest first.
     """
 
     id: str
@@ -76,6 +99,8 @@ class Tomogram:
     voxel_size: Angstrom
     data: Volume = field(repr=False, compare=False)
     notices: tuple[str, ...] = ()
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    levels: tuple[Level, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def shape(self) -> Shape:

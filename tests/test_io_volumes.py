@@ -308,11 +308,13 @@ def test_a_file_that_only_has_the_name(tmp_path, content, word):
     assert word in _refused(path)
 
 
-@pytest.mark.parametrize(("content", "word"), [(gzip.compress(bytes(3000)), "gzip"), (b"BZh91AY" + bytes(3000), "bzip2")])
-def test_a_compressed_file_is_to_be_decompressed(tmp_path, content, word):
+@pytest.mark.parametrize(
+    ("content", "word"), [(gzip.compress(bytes(3000)), "not an MRC file inside"), (b"BZh91AY" + bytes(3000), "damaged")]
+)
+def test_a_compressed_file_must_hold_an_mrc_file(tmp_path, content, word):
     path = tmp_path / "a.mrc.gz"
     path.write_bytes(content)
-    assert f"compressed ({word}); decompress it" in _refused(path)
+    assert word in _refused(path)
 
 
 def test_an_unknown_format_lists_what_is_read(tmp_path):

@@ -86,6 +86,7 @@ def describe_tomogram(tomogram: Tomogram, report: Report) -> Description:
         Plain data, and a table.
     """
     from core.filters import measure
+    from core.io.volumes import format_of
 
     for notice in tomogram.notices:
         report.note(notice)
@@ -93,13 +94,15 @@ def describe_tomogram(tomogram: Tomogram, report: Report) -> Description:
     if found.not_finite:
         report.note(f"{found.not_finite} voxels are NaN or infinite: mend or reconstruct the tomogram before using it.")
     nz, ny, nx = tomogram.shape
-    kind = tomogram.data.dtype.name
+    kind, layout = tomogram.data.dtype.name, format_of(tomogram.path) if tomogram.path else ""
+    mode = _MODES.get(kind) if layout.endswith("MRC") else None
     values = {
         "kind": "tomogram",
+        "format": layout or None,
         "shape_zyx": list(tomogram.shape),
         "voxel_size": tomogram.voxel_size or None,
         "voxels": kind,
-        "mode": _MODES.get(kind),
+        "mode": mode,
         **{name: getattr(found, name) for name in ("mean", "std", "minimum", "maximum", "not_finite")},
     }
     size = tomogram.voxel_size / 10
@@ -107,7 +110,8 @@ def describe_tomogram(tomogram: Tomogram, report: Report) -> Description:
         ("size (x, y, z)", f"{nx} x {ny} x {nz} voxels"),
         ("voxel size", f"{tomogram.voxel_size:.4g} Å" if size else "unknown"),
         ("extent (x, y, z)", f"{nx * size:.0f} x {ny * size:.0f} x {nz * size:.0f} nm" if size else None),
-        ("voxels", f"{kind} (MRC mode {values['mode']})"),
+        ("format", layout or None),
+        ("voxels", kind if mode is None else f"{kind} (MRC mode {mode})"),
         ("mean and deviation", f"{found.mean:.4g} ± {found.std:.4g}"),
         ("least and most", f"{found.minimum:.4g} to {found.maximum:.4g}"),
     ]

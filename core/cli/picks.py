@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def pick(
-    target: Annotated[Path, typer.Argument(help="Project folder, or a tomogram file.")],
+    target: Annotated[Path, typer.Argument(help="Project folder, or a tomogram (a file or an OME-Zarr folder).")],
     model: Annotated[
         Path | None, typer.Option(help="Trained network; of a project, the newest when left out.", show_default=False)
     ] = None,
@@ -56,16 +56,18 @@ def pick(
 
     [bold]Example:[/]  deepetpicker pick TS_03.mrc --model ribosomes/models/best.pt --out picks.csv
     """
+    from core.io.volumes import is_tomogram_folder, name_of
+
     report = Report(as_json)
     order = _Order(run_config(config, assign or (), device=device), threshold, region)
-    if target.is_dir():
+    if target.is_dir() and not is_tomogram_folder(target):
         if out or voxel_size or pixel_size:
             raise typer.BadParameter("--out, --voxel-size and --pixel-size go with a tomogram file; of a project, use export")
         _pick_project(report, order, target, model, tomogram)
         return
     if model is None or tomogram:
         raise typer.BadParameter("a tomogram file needs --model and goes without --tomogram")
-    _pick_file(report, order, target, model, out or Path(f"{target.stem}_picks.csv"), voxel_size, pixel_size)
+    _pick_file(report, order, target, model, out or Path(f"{name_of(target)}_picks.csv"), voxel_size, pixel_size)
 
 
 @dataclass(frozen=True)

@@ -238,9 +238,10 @@ def info(
     """
     from core.cli import describe
     from core.io.particles.registry import FORMATS
+    from core.io.volumes import is_tomogram_folder, open_tomogram
 
     report = Report(as_json)
-    if file.is_dir():
+    if file.is_dir() and not is_tomogram_folder(file):
         from core.project import Project
 
         with Project.open(file) as project:
@@ -250,7 +251,5 @@ def info(
     elif file.suffix.lower() in {suffix for known in FORMATS for suffix in known.suffixes}:
         values, shown = describe.describe_particles(file)
     else:
-        from core.io.volumes import open_tomogram
-
         values, shown = describe.describe_tomogram(open_tomogram(file, voxel_size=voxel_size), report)
     report.result(values, *shown)

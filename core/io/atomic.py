@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from core.errors import PickerError, os_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -52,6 +53,50 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+@contextmanager
+def atomic_folder(path: Path, mine: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a temporary folder beside `path` that takes its place when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to make or to replace.
+    mine : Callable[[Path], bool]
+        Whether a folder that is there may be replaced; an empty one always may.
+
+    Yields
+    ------
+    Path
+        An empty folder beside it.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be written, or something else of that name is in the way. An old folder is then untouched.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not (target.is_dir() and (mine(target) or not any(target.iterdir()))):
+        raise PickerError(f"Cannot write the folder {path}: something else of this name is in the way; choose another name.")
+    temporary, old = (target.with_name(f".{secrets.token_hex(4)}.{target.name}") for _ in range(2))
+    try:
+        temporary.mkdir()
+        yield temporary
+        if target.exists():
+            os.replace(target, old)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise
+    except OSError as exc:
+        raise PickerError(f"Cannot write {path}: {os_reason(exc)}.") from exc
+    finally:
+        for left in (temporary, old):
+            shutil.rmtree(left, ignore_errors=True)
     _sync_folder(target.parent)
 
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 import math
 import struct
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mrcfile
 import numpy as np
 
 from core.errors import FileFormatError
+from core.io.volumes.compressed import compression, first_bytes, unpacked
+from core.io.volumes.values import LARGEST_EDGE, Opened, one_size, require_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.types import Angstrom, Shape, Volume
+    from core.types import Angstrom, Shape
 
 HEADER_BYTES = 1024
 _MAP_ID = slice(208, 211)
@@ -32,26 +33,6 @@ _REFUSED = {
     101: "4-bit packed integers",
 }
 _STACK_SUFFIXES = (".st", ".ali", ".mrcs")
-_LARGEST_EDGE = 2**17
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a reader found.
-
-    Attributes
-    ----------
-    data : Volume
-        (z, y, x) voxels as stored.
-    voxel_size : Angstrom
-        Å per voxel; 0 if the file does not tell.
-    notices : tuple[str, ...]
-        What was odd and the user should know.
-    """
-
-    data: Volume
-    voxel_size: Angstrom
-    notices: tuple[str, ...]
 
 
 def looks_like_mrc(head: bytes) -> bool:
@@ -110,13 +91,58 @@ def read_mrc(path: Path, head: bytes, signed: bool | None) -> Opened:
     voxel_size, doubts = _voxel_size(header)
     notices += [*doubts, *_oddities(header)]
     if int(header.mode) == 0:
-        data, doubts = _as_bytes(data, header, head, signed)
-        notices += doubts
-    return Opened(data, voxel_size, tuple(dict.fromkeys(notices)))
+        data, unsure = _as_bytes(data, header, head, signed)
+        notices += unsure
+    return Opened(data, voxel_size, tuple(dict.fromkeys(notices)), _origin(header))
+
+
+def read_packed_mrc(path: Path, head: bytes, signed: bool | None) -> Opened:
+    """Open a compressed MRC volume by way of a decompressed copy among the temporary files, which is made once.
+
+    Parameters
+    ----------
+    path : Path
+        The compressed file.
+    head : bytes
+        Its first bytes.
+    signed : bool | None
+        As for `read_mrc`.
+
+    Returns
+    -------
+    Opened
+        A memory map of the copy.
+
+    Raises
+    ------
+    PickerError
+        If the file is damaged, truncated, holds something else than an MRC volume, or the disk is too small for the copy.
+    """
+    kind = compression(head)
+    inside = first_bytes(path, kind, HEADER_BYTES)
+    if not looks_like_mrc(inside):
+        raise FileFormatError(f"{path} is compressed ({kind}), but not an MRC file inside; decompress it, then open what is in it.")
+    copy = unpacked(path, kind, expected=_announced(path, inside))
+    try:
+        return read_mrc(copy, inside, signed)
+    except FileFormatError as exc:
+        raise FileFormatError(str(exc).replace(str(copy), str(path))) from exc
+
+
+def _announced(path: Path, head: bytes) -> int:
+    """Return how long the file should be, so that no more than this is ever decompressed."""
+    order = ">" if head[212:214] == bytes((17, 17)) else "<"
+    if not _plausible(*struct.unpack(f"{order}4i", head[:16])):
+        order = "<" if order == ">" else ">"
+    nx, ny, nz, mode = struct.unpack(f"{order}4i", head[:16])
+    (extended,) = struct.unpack(f"{order}i", head[92:96])
+    if not _plausible(nx, ny, nz, mode) or extended < 0:
+        raise FileFormatError(f"The header of {path} makes no sense (size {nx} x {ny} x {nz}, mode {mode}); write the file again.")
+    return int(HEADER_BYTES + extended + nx * ny * nz * _ITEM_BYTES.get(mode, 0))
 
 
 def _plausible(nx: int, ny: int, nz: int, mode: int) -> bool:
-    return all(0 < n <= _LARGEST_EDGE for n in (nx, ny, nz)) and (mode in _ITEM_BYTES or mode in _REFUSED)
+    return all(0 < n <= LARGEST_EDGE for n in (nx, ny, nz)) and (mode in _ITEM_BYTES or mode in _REFUSED)
 
 
 def _header(path: Path) -> Any:
@@ -159,33 +185,24 @@ def _require_volume(path: Path, header: Any) -> None:
 
 
 def _require_length(path: Path, header: Any) -> None:
-    nz, ny, nx = _shape(header)
-    expected = HEADER_BYTES + int(header.nsymbt) + nz * ny * nx * _ITEM_BYTES[int(header.mode)]
-    missing = expected - path.stat().st_size
-    if missing > 0:
-        raise FileFormatError(
-            f"{path} is truncated: {missing} of the {expected} bytes that its header announces ({nx} x {ny} x {nz} voxels) "
-            "are missing; copy or reconstruct it again."
-        )
+    shape = _shape(header)
+    voxels = math.prod(shape) * _ITEM_BYTES[int(header.mode)]
+    require_bytes(path, HEADER_BYTES + int(header.nsymbt) + voxels, path.stat().st_size, shape)
 
 
-def _voxel_size(header: Any) -> tuple[Angstrom, list[str]]:
+def _voxel_size(header: Any) -> tuple[Angstrom, tuple[str, ...]]:
     """Return the size along x rounded to what a 4-byte number can hold, 0 if unknown, and what is odd about it."""
     cells = [float(header.cella[axis]) for axis in "xyz"]
     counts = [int(header.mx), int(header.my), int(header.mz)]
     sizes = [cell / n if n > 0 and math.isfinite(cell) and cell > 0 else 0.0 for cell, n in zip(cells, counts, strict=True)]
     if counts[2] == 1 < int(header.nz):
         sizes[2] = sizes[0]  # a stack's third cell edge says nothing about the depth of a voxel
-    if sizes[0] == 0:
-        return 0.0, []
-    if max(sizes) - min(sizes) > 1e-3 * sizes[0]:
-        text = " x ".join(f"{size:.4g}" for size in sizes)
-        return _rounded(sizes[0]), [f"The voxels are {text} Å (x, y, z), not cubes: {sizes[0]:.4g} Å is taken for all three."]
-    return _rounded(sizes[0]), []
+    return one_size(sizes[::-1])
 
 
-def _rounded(size: float) -> float:
-    return float(f"{size:.6g}")
+def _origin(header: Any) -> tuple[float, float, float]:
+    z, y, x = (float(header.origin[axis]) for axis in "zyx")
+    return (z, y, x) if all(map(math.isfinite, (z, y, x))) else (0.0, 0.0, 0.0)
 
 
 def _oddities(header: Any) -> list[str]:
