@@ -28,6 +28,7 @@ from app.panels.start import StartPage
 from app.panels.tomograms import TomogramPanel
 from app.panels.train import TrainPanel
 from app.views.triptych import Triptych
+from core.io.volumes import suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 STEPS = ("Tomogram", "Mark", "Train", "Pick", "Export")
 TOMOGRAM, MARK, TRAIN, PICK, EXPORT = range(5)
-FILES = "Tomograms (*.mrc *.rec *.map *.st *.ali);;All files (*)"
+FILES = f"Tomograms ({' '.join('*' + suffix for suffix in suffixes())});;All files (*)"
 
 
 class MainWindow(QMainWindow):
@@ -114,6 +115,7 @@ class MainWindow(QMainWindow):
     def _make_menus(self) -> None:
         file, edit, view = (self.menuBar().addMenu(name) for name in ("&File", "&Edit", "&View"))
         self.open_tomogram = self._action(file, "Open tomogram…", "Ctrl+O", self.ask_tomogram)
+        self.open_folder = self._action(file, "Open OME-Zarr folder…", "", self.ask_folder)
         self.open_project = self._action(file, "Open project…", "Ctrl+Shift+O", self.ask_project)
         self.open_sample = self._action(file, "Open sample", "", self.start.sample_requested.emit)
         file.addSeparator()
@@ -181,6 +183,12 @@ class MainWindow(QMainWindow):
     def ask_tomogram(self) -> None:
         """Let the user choose a tomogram."""
         path, _ = QFileDialog.getOpenFileName(self, "Open tomogram", "", FILES)
+        if path:
+            self.path_requested.emit(path)
+
+    def ask_folder(self) -> None:
+        """Let the user choose a tomogram that is a folder."""
+        path = QFileDialog.getExistingDirectory(self, "Open OME-Zarr folder")
         if path:
             self.path_requested.emit(path)
 

@@ -12,6 +12,8 @@ from qtpy.QtCore import QObject, QSettings, Signal
 from app import notify
 from core.display import Look
 from core.errors import PickerError
+from core.io.volumes import is_tomogram_folder, name_of
+from core.io.volumes.ngff import MARKERS
 from core.particles import ClassSpec
 from core.project import Project
 from core.project.folder import DATABASE
@@ -63,7 +65,7 @@ class ProjectController(QObject):
         try:
             if place.name == DATABASE or (place.is_dir() and (place / DATABASE).exists()):
                 self._take(Project.open(place))
-            elif place.is_dir():
+            elif place.is_dir() and not is_tomogram_folder(place):
                 raise PickerError(f"{place} holds no project; choose a project folder, or a tomogram inside it.")
             else:
                 self.open_tomogram(place)
@@ -72,13 +74,15 @@ class ProjectController(QObject):
 
     def open_tomogram(self, path: Path, first: ClassSpec = FIRST_CLASS) -> None:
         """Add a tomogram to the open project, or to one of its own beside it."""
+        if path.name in MARKERS and path.is_file():
+            path = path.parent  # a file of metadata that was chosen for the Zarr folder around it
         if not self._session.writable:
             self._take(_project_for(path, first), path)
         project = self._session.project
         if project is None:
             return
         known = next((r.id for r in project.store.tomograms() if r.path == Path(os.path.abspath(path))), None)
-        self.show_tomogram(known or project.add_tomogram(path, id=_free_name(project, path.stem)).id)
+        self.show_tomogram(known or project.add_tomogram(path, id=_free_name(project, name_of(path))).id)
 
     def open_sample(self) -> None:
         """Open the built-in sample; the first time, it is simulated."""
@@ -205,7 +209,7 @@ def _project_for(tomogram: Path, first: ClassSpec) -> Project:
     from core.io.volumes import open_tomogram
 
     open_tomogram(tomogram)  # refuses what is no tomogram before a folder is made for it
-    beside = tomogram.absolute().with_name(tomogram.stem + SUFFIX)
+    beside = tomogram.absolute().with_name(name_of(tomogram) + SUFFIX)
     for folder in (beside, home_folder() / beside.name):
         if (folder / DATABASE).exists():
             return Project.open(folder)

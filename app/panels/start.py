@@ -50,7 +50,7 @@ class StartPage(QWidget):
             row.addWidget(button)
         inside.addSpacing(8)
         inside.addLayout(row)
-        inside.addWidget(hint("Or drop a tomogram (MRC, REC, MAP) or a project folder on this window."))
+        inside.addWidget(hint("Or drop a tomogram (MRC, OME-Zarr, TIFF, EMAN2 HDF, EM, NRRD) or a project folder on this window."))
         inside.addSpacing(16)
         self._recent_title, self.recent = heading("Recent projects"), QListWidget()
         self.recent.setMaximumHeight(180)

@@ -77,7 +77,13 @@ class Project(Folder):
             )
         self.store.add_tomogram(
             TomogramRecord(
-                id=tomogram.id, path=path, voxel_size=voxel_size, signed=signed, region=region, complete=complete, role=role
+                id=tomogram.id,
+                path=tomogram.path or path,
+                voxel_size=voxel_size,
+                signed=signed,
+                region=region,
+                complete=complete,
+                role=role,
             )
         )
         return tomogram

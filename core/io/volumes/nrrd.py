@@ -112,10 +112,10 @@ def _shape(sizes: list[int], axes: tuple[int, int, int]) -> Shape:
 
 
 def _voxels(path: Path, header: Mapping[str, Any], after: int, shape: Shape) -> Any:
-    dtype = _dtype(path, header)
     encoding = str(header.get("encoding", "")).lower()
     if encoding not in _ENCODINGS:
         raise FileFormatError(f"{path} holds its voxels as {encoding or 'nothing known'}; save it with the encoding raw or gzip.")
+    dtype = _dtype(path, header)
     file, offset = _data_file(path, header, after)
     expected = math.prod(shape) * dtype.itemsize
     skip = int(header.get("byte skip", header.get("byteskip", 0)))

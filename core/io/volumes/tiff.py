@@ -16,7 +16,17 @@ import numpy as np
 
 from core.errors import FileFormatError
 from core.io.volumes.lazy import LazyVolume
-from core.io.volumes.values import LARGEST_EDGE, Opened, in_angstrom, one_size, reading, require_bytes, require_held, three_axes
+from core.io.volumes.values import (
+    LARGEST_EDGE,
+    Opened,
+    in_angstrom,
+    one_size,
+    reading,
+    require_bytes,
+    require_extents,
+    require_held,
+    three_axes,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +139,9 @@ def _names(path: Path, series: Any) -> tuple[str, tuple[str, ...]]:
     long = [name for name, n in zip(names, series.shape, strict=True) if n > 1 and name not in "yx"]
     if "s" in long:
         raise FileFormatError(f"{path} is a colour image; save the volume in grey.")
-    if "z" in long or not long:
+    if not long:
+        require_extents(path, (1, series.shape[names.index("y")], series.shape[names.index("x")]))
+    if "z" in long:
         return names, ()
     if len(long) > 1:
         text = " x ".join(f"{n} ({name})" for n, name in zip(series.shape, names, strict=True))

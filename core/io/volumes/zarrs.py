@@ -163,9 +163,23 @@ def _array(path: Path, folder: Path) -> Any:
     _require_harmless(folder)
     with reading(path, _KIND):
         array = zarr.open_array(store=LocalStore(folder, read_only=True), mode="r")
+        if _packed_by_blosc(folder):
+            from core.io.volumes.zarr_store import CheckedStore
+
+            decoded = math.prod(array.chunks) * array.dtype.itemsize
+            array = zarr.open_array(store=CheckedStore(folder, decoded, array.shards is None), mode="r")
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise FileFormatError(f"{path} holds voxels of type {array.dtype}, not numbers; save it with whole or real numbers.")
     return array
+
+
+def _packed_by_blosc(folder: Path) -> bool:
+    """Tell whether the last step of writing a chunk was Blosc."""
+    if (folder / ".zarray").is_file():
+        compressor = document(folder / ".zarray").get("compressor")
+        return isinstance(compressor, dict) and compressor.get("id") == "blosc"
+    codecs = _nested(document(folder / "zarr.json").get("codecs") or [])
+    return any(isinstance(one, dict) and str(one.get("name")).removeprefix("numcodecs.") == "blosc" for one in codecs)
 
 
 def _require_harmless(folder: Path) -> None:
@@ -195,7 +209,7 @@ def _nested(codecs: list[Any]) -> list[Any]:
 
 def _volume(path: Path, array: Any, names: str) -> LazyVolume:
     z, y, x = three_axes(path, array.shape, names)
-    chunks = getattr(array, "shards", None) or array.chunks
+    chunks = array.chunks  # of a shard, its parts are read one by one
     shape: Shape = (array.shape[z], array.shape[y], array.shape[x])
     require_held(path, math.prod(chunks) * array.dtype.itemsize, _file_sizes(array.store.root), f"parts of {chunks} voxels")
     remaining = [axis for axis in range(array.ndim) if axis in (z, y, x)]
