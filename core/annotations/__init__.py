@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.annotations.records import Change, Kind, Role, TomogramRecord
+from core.annotations.records import Change, Kind, Link, Role, TomogramRecord
 from core.annotations.store import AnnotationStore
 
-__all__ = ["AnnotationStore", "Change", "Kind", "Role", "TomogramRecord"]
+__all__ = ["AnnotationStore", "Change", "Kind", "Link", "Role", "TomogramRecord"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.annotations.journal import Journal
-from core.annotations.records import Kind, Role, TomogramRecord
+from core.annotations.records import Kind, Link, Role, TomogramRecord
 from core.errors import ProjectError
 from core.particles import ClassSpec
 from core.tomogram import Box
@@ -16,7 +16,7 @@ from core.tomogram import Box
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_FIELDS = "name, path, voxel_size, signed, region, complete, role"
+_FIELDS = "name, path, voxel_size, signed, region, complete, role, link"
 
 
 class Catalogue(Journal):
@@ -155,7 +155,7 @@ class Catalogue(Journal):
         if any(known.id == record.id for known in self.tomograms()):
             raise ProjectError(f"There is a tomogram {record.id!r} already; give this one another name.")
         with self._entry(Kind.TOMOGRAMS, f"Add tomogram {record.id}", record.id):
-            self._db.execute(f"INSERT INTO tomograms ({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?)", self._row(record))
+            self._db.execute(f"INSERT INTO tomograms ({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._row(record))
 
     def update_tomogram(self, record: TomogramRecord) -> None:
         """Change what is kept of a tomogram.
@@ -172,7 +172,7 @@ class Catalogue(Journal):
         """
         key, row = self._tomogram_key(record.id), self._row(record)
         with self._entry(Kind.TOMOGRAMS, f"Change tomogram {record.id}", record.id):
-            places = "(?, ?, ?, ?, ?, ?, ?)"
+            places = "(?, ?, ?, ?, ?, ?, ?, ?)"
             self._db.execute(
                 f"UPDATE tomograms SET ({_FIELDS}) = {places} WHERE id = ? AND ({_FIELDS}) IS NOT {places}", (*row, key, *row)
             )
@@ -200,7 +200,7 @@ class Catalogue(Journal):
     # ---- rows ----
 
     def _record(self, row: tuple[Any, ...]) -> TomogramRecord:
-        name, path, voxel_size, signed, region, complete, role = row
+        name, path, voxel_size, signed, region, complete, role, link = row
         return TomogramRecord(
             id=name,
             path=Path(os.path.abspath(self.path.parent / path)),
@@ -209,6 +209,7 @@ class Catalogue(Journal):
             region=None if region is None else Box(*(tuple(corner) for corner in json.loads(region))),
             complete=bool(complete),
             role=Role(role),
+            link=None if link is None else Link(*json.loads(link)),
         )
 
     def _row(self, record: TomogramRecord) -> tuple[Any, ...]:
@@ -218,7 +219,8 @@ class Catalogue(Journal):
         box = record.region
         region = None if box is None else json.dumps([[int(n) for n in corner] for corner in (box.low, box.high)])
         signed = None if record.signed is None else int(record.signed)
-        return record.id, path.as_posix(), record.voxel_size, signed, region, int(record.complete), str(record.role)
+        link = None if record.link is None else json.dumps([record.link.to, str(record.link.alignment)])
+        return record.id, path.as_posix(), record.voxel_size, signed, region, int(record.complete), str(record.role), link
 
     def _tomogram_key(self, tomogram_id: str) -> int:
         rows = self._rows("SELECT id FROM tomograms WHERE name = ?", (tomogram_id,))

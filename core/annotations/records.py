@@ -8,6 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
+from core.grids import Alignment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,25 @@ class Kind(StrEnum):
         return {Kind.ADDED: Kind.REMOVED, Kind.REMOVED: Kind.ADDED}.get(self, self)
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """That a tomogram shows the same specimen as another one of the project.
+
+    Attributes
+    ----------
+    to : str
+        Name of the other.
+    alignment : Alignment
+        What their grids have in common.
+    """
+
+    to: str
+    alignment: Alignment = Alignment.FACES
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alignment", Alignment(self.alignment))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TomogramRecord:
     """A tomogram as the project knows it; the voxels are elsewhere.
@@ -63,6 +83,8 @@ class TomogramRecord:
         Every particle within the region is annotated.
     role : Role
         What the tomogram is used for in training.
+    link : Link | None
+        The tomogram of the same tilt series that it goes with.
     """
 
     id: str
@@ -72,6 +94,7 @@ class TomogramRecord:
     region: Box | None = None
     complete: bool = False
     role: Role = Role.BOTH
+    link: Link | None = None
 
     def __post_init__(self) -> None:
         if not self.id.strip():

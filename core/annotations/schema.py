@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 FORMAT = "DeepETPicker project"
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -25,6 +25,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "role": "TEXT NOT NULL",
         "region": "TEXT",
         "complete": "INTEGER NOT NULL DEFAULT 0",
+        "link": "TEXT",
     },
     "classes": {
         "id": "INTEGER PRIMARY KEY",
@@ -210,5 +211,9 @@ _STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE tomograms ADD COLUMN complete INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE tomograms_log ADD COLUMN region TEXT",
         "ALTER TABLE tomograms_log ADD COLUMN complete INTEGER DEFAULT 0",
+    ),
+    (  # 2 to 3: the tomogram of the same tilt series that one goes with
+        "ALTER TABLE tomograms ADD COLUMN link TEXT",
+        "ALTER TABLE tomograms_log ADD COLUMN link TEXT",
     ),
 )
