@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from functools import partial
+from importlib.resources import as_file
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ class Application:
         from app.controllers.export import ExportController
         from app.controllers.pick import PickController
         from app.controllers.project import ProjectController
+        from app.controllers.settings import SettingsController
+        from app.controllers.tomograms import TomogramsController
         from app.controllers.train import TrainController
         from app.controllers.viewing import ViewController
         from app.jobs import Runner
@@ -48,10 +51,12 @@ class Application:
         window, session, runner = self.window, self.session, self.runner
         self.project = ProjectController(session, runner, window.start, window.tomograms, window.views, self.settings)
         self.annotate = AnnotateController(session, window.marks, window.views)
-        self.train = TrainController(session, runner, window.train)
+        self.tomograms = TomogramsController(session, runner, window.tomograms, window.views)
+        self.train = TrainController(session, runner, window.train, window.tomograms.preparing)
         self.pick = PickController(session, runner, window.pick, window.views)
         self.export = ExportController(session, window.export)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
+        self.keeper = SettingsController(session, window.tomograms, window.train, window.pick, window.export)
         self._connect()
 
     def _connect(self) -> None:
@@ -62,7 +67,10 @@ class Application:
         runner.busy_changed.connect(self._on_runner_busy)
         runner.message.connect(window.jobs.on_message)
         window.jobs.cancel_requested.connect(runner.cancel)
-        window.path_requested.connect(self.project.open_path)
+        window.paths_requested.connect(self.project.open_paths)
+        window.settings_saved.connect(self.keeper.save_as)
+        window.settings_loaded.connect(self.keeper.load)
+        self.tomograms.show_requested.connect(self.project.show_tomogram)
         window.busy_with = lambda: runner.name
         window.closing.connect(self.close)
         window.step_changed.connect(self._on_step)
@@ -70,7 +78,7 @@ class Application:
         self.train.trained.connect(lambda: window.go_to_step(PICK))
         self.pick.picked.connect(self.viewing.show_score_map)
         self.pick.fly_requested.connect(self.annotate.fly_to)
-        for controller in (self.project, self.annotate, self.train, self.pick):
+        for controller in (self.project, self.tomograms, self.annotate, self.train, self.pick, self.keeper):
             controller.said.connect(window.jobs.say)
         self._connect_actions()
 
@@ -91,6 +99,8 @@ class Application:
             (window.light, self._on_theme),
             (window.thicker, lambda: self.viewing.change_line(0.5)),
             (window.thinner, lambda: self.viewing.change_line(-0.5)),
+            (window.reset_step, lambda: self.keeper.reset(window.step)),
+            (window.reset_all, self.keeper.reset),
         ):
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
         for action in window.class_keys:
@@ -140,9 +150,8 @@ def start_toolkit() -> QApplication:
 
     if QApplication.instance() is not None:
         return get_qapp()
-    application = get_qapp(app_name="DeepETPicker", app_id="deepetpicker")
-    application.setWindowIcon(style.icon())
-    return application
+    with as_file(style.ICON) as icon:
+        return get_qapp(app_name="DeepETPicker", app_id="deepetpicker", icon=str(icon))
 
 
 def _refuse(sentence: str) -> int:

@@ -97,6 +97,23 @@ def show(exc: BaseException, parent: QWidget | None = None) -> None:
     box.open()
 
 
+def ask(question: str) -> bool:
+    """Let the user decide before something is done.
+
+    Parameters
+    ----------
+    question : str
+        What is about to happen, as a question.
+
+    Returns
+    -------
+    bool
+        Whether to go on; closing the question means no.
+    """
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    return QMessageBox.question(QApplication.activeWindow(), "DeepETPicker", question, yes | no, no) == yes
+
+
 def box_delete_on_close() -> object:
     """Return Qt's flag for windows that are deleted when they are closed."""
     from qtpy.QtCore import Qt

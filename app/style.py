@@ -6,10 +6,10 @@ from importlib.resources import files
 from string import Template
 
 from napari.qt import get_stylesheet
-from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QApplication
 
 RESOURCES = files("resources")
+ICON = RESOURCES / "icon.svg"
 COLORS = {
     "dark": {
         "accent": "#2f7fb8",
@@ -41,16 +41,3 @@ def apply(theme: str) -> None:
     application = QApplication.instance()
     own = Template((RESOURCES / "style.qss").read_text(encoding="utf-8")).substitute(COLORS[theme])
     application.setStyleSheet(get_stylesheet(theme) + own)
-
-
-def icon() -> QIcon:
-    """Return the program's icon.
-
-    Returns
-    -------
-    QIcon
-        Sharp up to 256 pixels.
-    """
-    drawn = QPixmap()
-    drawn.loadFromData((RESOURCES / "icon.svg").read_bytes())
-    return QIcon(drawn)

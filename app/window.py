@@ -37,13 +37,16 @@ if TYPE_CHECKING:
 
 STEPS = ("Tomogram", "Mark", "Train", "Pick", "Export")
 TOMOGRAM, MARK, TRAIN, PICK, EXPORT = range(5)
+TOML = "Settings (*.toml);;All files (*)"
 FILES = f"Tomograms ({' '.join('*' + suffix for suffix in suffixes())});;All files (*)"
 
 
 class MainWindow(QMainWindow):
     """Arranges; what anything does is the controllers' business."""
 
-    path_requested = Signal(str)
+    paths_requested = Signal(list)
+    settings_saved = Signal(str)  # to this file
+    settings_loaded = Signal(str)
     step_changed = Signal(int)
     closing = Signal()
 
@@ -113,8 +116,8 @@ class MainWindow(QMainWindow):
         return bar
 
     def _make_menus(self) -> None:
-        file, edit, view = (self.menuBar().addMenu(name) for name in ("&File", "&Edit", "&View"))
-        self.open_tomogram = self._action(file, "Open tomogram…", "Ctrl+O", self.ask_tomogram)
+        file, edit, view, settings = (self.menuBar().addMenu(name) for name in ("&File", "&Edit", "&View", "&Settings"))
+        self.open_tomogram = self._action(file, "Open tomograms…", "Ctrl+O", self.ask_tomogram)
         self.open_folder = self._action(file, "Open OME-Zarr folder…", "", self.ask_folder)
         self.open_project = self._action(file, "Open project…", "Ctrl+Shift+O", self.ask_project)
         self.open_sample = self._action(file, "Open sample", "", self.start.sample_requested.emit)
@@ -141,6 +144,11 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         self.thicker = self._action(view, "Thicker rings", "+")
         self.thinner = self._action(view, "Thinner rings", "-")
+        self._action(settings, "Save settings as…", "", self._ask_settings_to_save)
+        self._action(settings, "Load settings…", "", self._ask_settings_to_load)
+        settings.addSeparator()
+        self.reset_step = self._action(settings, "Reset this step", "")
+        self.reset_all = self._action(settings, "Reset all", "")
         self.class_keys = []
         for number in range(1, 10):
             action = QAction(f"Class {number}", self)
@@ -181,22 +189,32 @@ class MainWindow(QMainWindow):
     # ---- asking ----
 
     def ask_tomogram(self) -> None:
-        """Let the user choose a tomogram."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open tomogram", "", FILES)
-        if path:
-            self.path_requested.emit(path)
+        """Let the user choose tomograms."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Open tomograms", "", FILES)
+        if paths:
+            self.paths_requested.emit(paths)
 
     def ask_folder(self) -> None:
         """Let the user choose a tomogram that is a folder."""
         path = QFileDialog.getExistingDirectory(self, "Open OME-Zarr folder")
         if path:
-            self.path_requested.emit(path)
+            self.paths_requested.emit([path])
 
     def ask_project(self) -> None:
         """Let the user choose a project folder."""
         path = QFileDialog.getExistingDirectory(self, "Open project")
         if path:
-            self.path_requested.emit(path)
+            self.paths_requested.emit([path])
+
+    def _ask_settings_to_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save settings as", "deepetpicker.toml", TOML)
+        if path:
+            self.settings_saved.emit(path)
+
+    def _ask_settings_to_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load settings", "", TOML)
+        if path:
+            self.settings_loaded.emit(path)
 
     def _on_export_browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Export to", self.export.path.text())
@@ -210,9 +228,9 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.path_requested.emit(url.toLocalFile())
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            self.paths_requested.emit(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         job = self.busy_with()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import tomli_w
 
@@ -13,6 +13,8 @@ from core.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+DESK = ("version", "review", "display", "export")  # what the settings of a project hold besides; a run does not need it
 
 
 def config_from_dict(kind: type[Any], values: dict[str, Any], where: str = "") -> Any:
@@ -49,6 +51,9 @@ def _converted(hint: Any, value: Any, where: str) -> Any:
     if hasattr(hint, "__dataclass_fields__"):
         _require(isinstance(value, dict), f"{where} must be a table of settings, not {value!r}.")
         return config_from_dict(hint, value, where)
+    if get_origin(hint) is dict:
+        _require(isinstance(value, dict), f"{where} must be a table, not {value!r}.")
+        return {name: _converted(get_args(hint)[1], one, f"{where}.{name}") for name, one in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     expected = hint if isinstance(hint, type) else str
@@ -63,7 +68,8 @@ def load_config(path: Path) -> RunConfig:
     Parameters
     ----------
     path : Path
-        A TOML file with the tables ``preprocess``, ``label``, ``network``, ``train``, ``pick``; all optional.
+        A TOML file with the tables ``preprocess``, ``label``, ``network``, ``train``, ``pick``; all optional. The settings of a
+        project will do: what they say about the window is left out.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def load_config(path: Path) -> RunConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ConfigError(f"Expected a TOML configuration file at {path}, but it cannot be read: {exc}.") from exc
-    config: RunConfig = config_from_dict(RunConfig, values)
+    config: RunConfig = config_from_dict(RunConfig, {name: value for name, value in values.items() if name not in DESK})
     return config
 
 

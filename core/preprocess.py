@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from core.errors import ConfigError, FileFormatError, PickerError, os_reason
 from core.filters import gaussian_sigma, high_pass, low_pass, measure, normalisation, smooth
+from core.io.atomic import atomic_path
 from core.io.volumes import fingerprint, mrc_writer, open_tomogram
 from core.messages import Progress, drain
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from core.config import PreprocessConfig
     from core.filters import Statistics
+    from core.filters.measuring import Affine
     from core.messages import Message
     from core.tomogram import Tomogram
     from core.types import FloatArray, Shape, Volume, Voxels
@@ -70,9 +73,9 @@ class Prepared:
 def preprocess(tomogram: Tomogram, config: PreprocessConfig, cache: Path | None = None) -> Generator[Message, None, Prepared]:
     """Prepare a tomogram, as a job.
 
-    Without filters nothing is written: the tomogram is only measured. With filters a float32 copy is written to the cache once,
-    with memory for a few sections only, and found again as long as file, voxel size and filters are the same. Without a file or
-    without a cache it is filtered in memory.
+    Without filters no copy is written: the tomogram is only measured. With filters a float32 copy is written to the cache once,
+    with memory for a few sections only, and found again as long as file, voxel size and filters are the same; so is the scale, so
+    that the second time is quick. Without a file or without a cache it is filtered in memory.
 
     Parameters
     ----------
@@ -102,6 +105,9 @@ def preprocess(tomogram: Tomogram, config: PreprocessConfig, cache: Path | None 
     PickerError
         If the cache cannot be written.
     """
+    kept = None if tomogram.path is None or cache is None else cache / f"{_content_hash(tomogram.path, tomogram, config)}.json"
+    if kept is not None and (remembered := _remembered(tomogram, config, kept)) is not None:
+        return remembered
     found = yield from measure(tomogram.data)
     _require_finite(tomogram, found)
     affine = normalisation(found, config.normalisation)
@@ -109,7 +115,33 @@ def preprocess(tomogram: Tomogram, config: PreprocessConfig, cache: Path | None 
         tomogram = yield from _filtered(tomogram, config, cache)
         found = yield from measure(tomogram.data)
         affine = normalisation(found, config.normalisation)
+    if kept is not None:
+        _note(kept, config.normalisation, affine)
     return Prepared(tomogram=tomogram, scale=affine.scale, offset=affine.offset)
+
+
+def _remembered(tomogram: Tomogram, config: PreprocessConfig, kept: Path) -> Prepared | None:
+    """Find what was measured before; None if anything of it is missing."""
+    try:
+        scale, offset = json.loads(kept.read_text(encoding="utf-8"))[config.normalisation]
+        if config.low_pass or config.high_pass:
+            copy = open_tomogram(kept.with_suffix(".mrc"), voxel_size=tomogram.voxel_size, id=tomogram.id)
+            tomogram = replace(copy, notices=tomogram.notices)
+        return Prepared(tomogram=tomogram, scale=float(scale), offset=float(offset))
+    except (OSError, ValueError, LookupError, TypeError, PickerError):
+        return None
+
+
+def _note(kept: Path, normalisation: str, affine: Affine) -> None:
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    # it only saves time: whoever cannot write here measures again
+    with suppress(PickerError):
+        _make_folder(kept.parent)
+        with atomic_path(kept) as temporary:
+            temporary.write_text(json.dumps(known | {normalisation: [float(affine.scale), float(affine.offset)]}), encoding="utf-8")
 
 
 def check_finite(tomogram: Tomogram) -> None:

@@ -48,8 +48,8 @@ def test_a_wheel_brings_all_resources(installed: Path) -> None:
 def test_the_installed_program_finds_its_icon_and_style(installed: Path, tmp_path: Path, api: str) -> None:
     pytest.importorskip({"pyqt5": "PyQt5", "pyqt6": "PyQt6"}[api])
     code = (
-        "from app import style; import qtpy, pyqtgraph; from qtpy.QtWidgets import QApplication; one = QApplication([]);"
-        "style.apply('light'); print(style.__file__, style.icon().isNull(), 'primary' in one.styleSheet(),"
+        "from app import launch, style; import qtpy, pyqtgraph; one = launch.start_toolkit();"
+        "style.apply('light'); print(style.__file__, one.windowIcon().isNull(), 'primary' in one.styleSheet(),"
         " qtpy.API, pyqtgraph.Qt.QT_LIB)"
     )
     told = python("-c", code, place=tmp_path, PYTHONPATH=str(installed), QT_API=api, QT_QPA_PLATFORM="offscreen")

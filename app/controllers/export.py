@@ -126,7 +126,7 @@ class ExportController(QObject):
         self._panel.result.setText("")
         if project is not None and tomogram is not None:
             self._panel.path.setText(str(project.folder / f"{tomogram.id}{self._panel.suffix}"))
-            self._panel.pixel_size.setValue(tomogram.voxel_size or 1.0)
+            self._panel.suggest_pixel_size(tomogram.voxel_size or 1.0)
         self._show()
 
     def _on_panel_format(self, _index: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,8 @@ from core.project import Project
 from core.project.folder import DATABASE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.jobs import Runner
     from app.panels.start import StartPage
     from app.panels.tomograms import TomogramPanel
@@ -50,9 +51,8 @@ class ProjectController(QObject):
         super().__init__()
         self._session, self._runner, self._start, self._panel, self._views = session, runner, start, panel, views
         self._settings = settings
-        panel.show_requested.connect(self.show_tomogram)
-        panel.voxel_size_requested.connect(self._on_panel_voxel_size)
-        panel.look_requested.connect(self._on_panel_look)
+        panel.list.show_requested.connect(self.show_tomogram)
+        session.project_changed.connect(self._on_session_project)
         start.recent_requested.connect(self.open_path)
         start.sample_requested.connect(self.open_sample)
         start.set_recent(self.recent())
@@ -71,6 +71,17 @@ class ProjectController(QObject):
                 self.open_tomogram(place)
         except (PickerError, OSError) as exc:
             notify.show(exc)
+
+    def open_paths(self, paths: Sequence[str | Path]) -> None:
+        """Open what was chosen or dropped at once: tomograms go to one project, the first is shown."""
+        for path in paths:
+            self.open_path(path)
+        project = self._session.project
+        if len(paths) > 1 and project is not None:
+            wanted = Path(os.path.abspath(paths[0]))
+            known = next((record.id for record in project.store.tomograms() if record.path == wanted), None)
+            if known is not None:
+                self.show_tomogram(known)
 
     def open_tomogram(self, path: Path, first: ClassSpec = FIRST_CLASS) -> None:
         """Add a tomogram to the open project, or to one of its own beside it."""
@@ -120,7 +131,6 @@ class ProjectController(QObject):
     def _take(self, project: Project, path: Path | None = None) -> None:
         self.close()
         self._session.set_project(project)
-        project.store.changed.connect(self._on_store_changed)
         self._remember(project.folder)
         self._list_models()
         records = project.store.tomograms()
@@ -142,7 +152,6 @@ class ProjectController(QObject):
             return
         self._views.open(tomogram)
         self._session.set_tomogram(tomogram)
-        self._panel.set_tomograms([r.id for r in project.store.tomograms()], name)
         self._panel.set_tomogram(tomogram, self._views.bounds)
         for notice in tomogram.notices:
             self.said.emit(notice)
@@ -179,29 +188,30 @@ class ProjectController(QObject):
 
     # ---- callbacks ----
 
+    def _on_session_project(self) -> None:
+        # this controller is the first to listen, so that nobody asks for particles of a tomogram that has just gone
+        if self._session.project is not None:
+            self._session.project.store.changed.connect(self._on_store_changed)
+
     def _on_store_changed(self, change: Change) -> None:
         project = self._session.project
         if project is None:
             return
         if change.kind in ("classes", "several"):
             self._session.set_classes(project.store.classes())
-        if self._session.tomogram is not None and change.kind in ("tomograms", "several"):
-            self._panel.set_tomograms([r.id for r in project.store.tomograms()], self._session.tomogram.id)
+        if change.kind in ("tomograms", "several"):
+            self._follow(project)
 
-    def _on_panel_voxel_size(self, value: float) -> None:
-        project, tomogram = self._session.project, self._session.tomogram
-        if project is None or tomogram is None or value == tomogram.voxel_size:
+    def _follow(self, project: Project) -> None:
+        """Show another tomogram where the one that was shown has left the project."""
+        names, shown = [record.id for record in project.store.tomograms()], self._session.tomogram
+        if shown is None or shown.id in names:
             return
-        try:
-            project.store.update_tomogram(replace(project.store.tomogram(tomogram.id), voxel_size=value))
-        except PickerError as exc:
-            notify.show(exc)
-        self.show_tomogram(tomogram.id)
-
-    def _on_panel_look(self, look: Any, inverted: bool, bounds: tuple[float, float] | None) -> None:
-        self._views.set_look(look, inverted=inverted, bounds=bounds)
-        if bounds is None:
-            self._panel.set_bounds(self._views.bounds)
+        if names:
+            self.show_tomogram(names[0])
+        else:
+            self._views.clear()
+            self._session.set_tomogram(None)
 
 
 def _project_for(tomogram: Path, first: ClassSpec) -> Project:

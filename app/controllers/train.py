@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from app import notify
-from core.configfile import config_to_toml, load_config
 from core.errors import PickerError
-from core.io.atomic import atomic_path
 from core.messages import EpochDone, Notice
 from core.particles import Status
 
@@ -18,11 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.jobs import Runner
+    from app.panels.preparing import PreparingForm
     from app.panels.train import TrainPanel
     from app.session import Session
 
 ENOUGH = 15  # marks of a class from which training usually works
-SETTINGS = "settings.toml"
 NAME = "Training"
 
 
@@ -32,9 +30,9 @@ class TrainController(QObject):
     trained = Signal()
     said = Signal(str)
 
-    def __init__(self, session: Session, runner: Runner, panel: TrainPanel) -> None:
+    def __init__(self, session: Session, runner: Runner, panel: TrainPanel, preparing: PreparingForm) -> None:
         super().__init__()
-        self._session, self._runner, self._panel = session, runner, panel
+        self._session, self._runner, self._panel, self._preparing = session, runner, panel, preparing
         self._run: Path | None = None
         panel.train_requested.connect(self.train)
         for signal in (session.table_changed, session.classes_changed, session.model_changed):
@@ -87,17 +85,16 @@ class TrainController(QObject):
         if project is None or self.reason_not():
             return
         from core.errands import train_model
-        from core.examples import check_examples
+        from core.examples import check_examples, divide
         from core.gathering import chosen_classes, examples
         from core.host import hosted
 
         try:
-            config = self._panel.config()
+            config = self._panel.config(self._preparing.values())
             learnt, classes = examples(project), chosen_classes(project)
             check_examples(learnt, classes, config.train)
+            divide(learnt, classes, config.train)
             run = project.new_run("train")
-            with atomic_path(project.folder / SETTINGS) as path:
-                path.write_text(config_to_toml(config), encoding="utf-8")
         except (PickerError, OSError) as exc:
             notify.show(exc)
             return
@@ -172,14 +169,6 @@ class TrainController(QObject):
         self._show_ready()
 
     def _on_session_project(self) -> None:
-        project = self._session.project
         self._panel.curves.clear_points()
         self._panel.result.setText("")
-        if project is not None and (project.folder / SETTINGS).exists():
-            from dataclasses import asdict
-
-            try:
-                self._panel.set_values(asdict(load_config(project.folder / SETTINGS)))
-            except PickerError as exc:
-                self.said.emit(str(exc))
         self._show_ready()

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, 
 from superqt.utils import signals_blocked
 
 from app.panels.parts import allow, column, heading, hint, primary, rule
+from core.settings import ExportConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,8 @@ class ExportPanel(QWidget):
 
     def __init__(self, formats: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._pixels_by_hand = False
+        self._names: dict[str, str] = {}
         layout = column(self)
         self.kind, self.which, self.scope, self.classes = QComboBox(), QComboBox(), QComboBox(), QComboBox()
         for name, title, suffix in formats:
@@ -69,7 +72,7 @@ class ExportPanel(QWidget):
         for combo in (self.kind, self.which, self.scope, self.classes):
             combo.currentIndexChanged.connect(self._on_edited)
         self.path.textChanged.connect(self._on_edited)
-        self.pixel_size.valueChanged.connect(self._on_edited)
+        self.pixel_size.valueChanged.connect(self._on_pixel_size_changed)
 
     def _add_command(self, layout: QVBoxLayout) -> None:
         layout.addWidget(heading("The same on the command line"))
@@ -98,6 +101,37 @@ class ExportPanel(QWidget):
         """The chosen class; None for all."""
         return self.classes.currentData()
 
+    @property
+    def config(self) -> ExportConfig:
+        """What stands here, but for class and file, which belong to the tomogram."""
+        return ExportConfig(
+            format=self.format,
+            what="accepted" if self.which.currentText() == ACCEPTED else "shown",
+            scope="this" if self.scope.currentIndex() == 0 else "all",
+            pixel_size=self.pixel_size.value() if self._pixels_by_hand else 0.0,
+            names=dict(self._names),
+        )
+
+    def set_config(self, config: ExportConfig) -> None:
+        """Fill in everything and say so."""
+        known = [self.kind.itemData(row)[0] for row in range(self.kind.count())]
+        self.kind.setCurrentIndex(known.index(config.format) if config.format in known else 0)
+        with signals_blocked(self.which), signals_blocked(self.scope):
+            self.which.setCurrentText(ACCEPTED if config.what == "accepted" else SHOWN)
+            self.scope.setCurrentIndex(0 if config.scope == "this" else 1)
+        self._pixels_by_hand = config.pixel_size > 0
+        if self._pixels_by_hand:
+            with signals_blocked(self.pixel_size):
+                self.pixel_size.setValue(config.pixel_size)
+        self._names = dict(config.names)
+        self.edited.emit()
+
+    def suggest_pixel_size(self, pixel_size: float) -> None:
+        """Fill in a pixel size, unless a hand has given one."""
+        if not self._pixels_by_hand:
+            with signals_blocked(self.pixel_size):
+                self.pixel_size.setValue(pixel_size)
+
     def set_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes."""
         chosen = self.class_id
@@ -116,6 +150,10 @@ class ExportPanel(QWidget):
         self.command.setCursorPosition(0)
         self.pixel_size.setVisible(takes_pixels)
         self._form.labelForField(self.pixel_size).setVisible(takes_pixels)
+
+    def _on_pixel_size_changed(self, _value: float) -> None:
+        self._pixels_by_hand = True
+        self.edited.emit()
 
     def _on_edited(self, _value: object) -> None:
         self.edited.emit()

@@ -14,6 +14,9 @@ from core.configfile import config_from_dict
 UNITS = {"minutes": " min", "low_pass": " Å", "high_pass": " Å", "rotation": "°"}
 UNITS |= dict.fromkeys(("patch", "tile", "overlap", "edge"), " voxels") | dict.fromkeys(("shell", "min_distance"), " diameters")
 
+LABELS = {"low_pass": "Low-pass", "high_pass": "High-pass"}
+OFF = tuple(LABELS)  # where 0 means that nothing is done
+
 
 def meanings(kind: type[Any]) -> dict[str, str]:
     """Read what each attribute means from a numpydoc docstring.
@@ -57,7 +60,7 @@ class Form(QWidget):
             if (names is not None and entry.name not in names) or entry.default is MISSING:
                 continue
             editor = self._editor(entry.name, hints[entry.name], entry.default)
-            label = QLabel(entry.name.replace("_", " ").capitalize())
+            label = QLabel(LABELS.get(entry.name) or entry.name.replace("_", " ").capitalize())
             for widget in (editor, label):
                 widget.setToolTip(told.get(entry.name, ""))
             layout.addRow(label, editor)
@@ -83,6 +86,10 @@ class Form(QWidget):
             spin.setSingleStep(0.05 if default < 2 else 1.0)
             spin.setRange(0, 1e6)
         spin.setSuffix(UNITS.get(name, ""))
+        if name in OFF:
+            spin.setSpecialValueText("off")
+            spin.setDecimals(1)
+            spin.setSingleStep(10)
         spin.setValue(default)
         spin.valueChanged.connect(self._on_editor_changed)
         return spin

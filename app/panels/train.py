@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QScrollArea, QToolButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QScrollArea, QToolButton, QWidget
+from superqt.utils import signals_blocked
 
 from app.panels.form import Form
 from app.panels.parts import allow, column, heading, hint, primary, rule
-from core.config import LabelConfig, NetworkConfig, PreprocessConfig, RunConfig, TrainConfig
+from core.config import LabelConfig, NetworkConfig, RunConfig, TrainConfig
 from core.configfile import config_from_dict
+from core.settings import MINUTES
 
 if TYPE_CHECKING:
     from core.messages import EpochDone
 
-MINUTES = 10.0
+SPLITS = {
+    "clicks": ("a part of the marks", "A slab with some of the marks of each tomogram is held back"),
+    "tomogram": ("whole tomograms", "Those whose use is 'check' in step 1; without one, the last that can be spared"),
+    "none": ("nothing: train on all", "Every mark is learnt from; F1 is then too good to be true"),
+}
 AXIS = "#9aa0a6"
 
 
@@ -71,7 +77,7 @@ class TrainPanel(QWidget):
     """A time, a button, the rest under Advanced."""
 
     train_requested = Signal()
-    cancel_requested = Signal()
+    edited = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,7 +91,15 @@ class TrainPanel(QWidget):
         self.minutes.setValue(MINUTES)
         self.minutes.setSuffix(" min")
         self.minutes.setToolTip("How long to train. The best network so far is kept, so stopping earlier loses little.")
+        self.minutes.valueChanged.connect(self._on_edited)
         form.addRow("Time", self.minutes)
+        self.split = QComboBox()
+        for name, (text, tip) in SPLITS.items():
+            self.split.addItem(text, name)
+            self.split.setItemData(self.split.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.split.setToolTip("What F1 is measured on: the network never learns from it")
+        self.split.currentIndexChanged.connect(self._on_edited)
+        form.addRow("Check on", self.split)
         self.again = QCheckBox("Continue from the last network")
         self.again.setToolTip("Learn from corrections without starting over")
         form.addRow(self.again)
@@ -114,13 +128,14 @@ class TrainPanel(QWidget):
     def _details(self) -> QScrollArea:
         inside = QWidget()
         stack = column(inside, margin=4)
-        self._forms = {"network": Form(NetworkConfig), "label": Form(LabelConfig), "preprocess": Form(PreprocessConfig)}
-        names = tuple(name for name in TrainConfig.__dataclass_fields__ if name != "minutes")
+        self._forms = {"network": Form(NetworkConfig), "label": Form(LabelConfig)}
+        names = tuple(name for name in TrainConfig.__dataclass_fields__ if name not in ("minutes", "split"))
         self._forms["train"] = Form(TrainConfig, names)
         self._forms["train"].set_values({"steps": 0})
         for name, form in self._forms.items():
             stack.addWidget(heading(name.capitalize()))
             stack.addWidget(form)
+            form.edited.connect(self.edited)
         stack.addStretch(1)
         area = QScrollArea()
         area.setWidget(inside)
@@ -128,25 +143,37 @@ class TrainPanel(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return area
 
-    def config(self) -> RunConfig:
-        """Return the settings as they stand.
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Return the settings as they stand, by table and name."""
+        values: dict[str, dict[str, Any]] = {name: form.values() for name, form in self._forms.items()}
+        values["train"] |= {"minutes": self.minutes.value(), "split": self.split.currentData()}
+        return values
+
+    def config(self, preprocess: dict[str, Any]) -> RunConfig:
+        """Return all that a run needs.
+
+        Parameters
+        ----------
+        preprocess : dict[str, Any]
+            Settings of the first step.
 
         Raises
         ------
         ConfigError
             If one is out of range.
         """
-        values: dict[str, dict[str, Any]] = {name: form.values() for name, form in self._forms.items()}
-        values["train"]["minutes"] = self.minutes.value()
-        config: RunConfig = config_from_dict(RunConfig, values)
+        config: RunConfig = config_from_dict(RunConfig, self.values() | {"preprocess": preprocess})
         return config
 
     def set_values(self, values: dict[str, dict[str, Any]]) -> None:
-        """Fill in settings, by table and name."""
+        """Fill in settings, by table and name, and say so."""
         for name, form in self._forms.items():
             form.set_values(values.get(name, {}))
-        if "minutes" in values.get("train", {}):
-            self.minutes.setValue(values["train"]["minutes"])
+        train = values.get("train", {})
+        with signals_blocked(self.minutes), signals_blocked(self.split):
+            self.minutes.setValue(train.get("minutes", self.minutes.value()))
+            self.split.setCurrentIndex(self.split.findData(train.get("split", self.split.currentData())))
+        self.edited.emit()
 
     def set_ready(self, reason_not: str, advice: str, can_continue: bool) -> None:
         """Say whether training can start, and what would help."""
@@ -157,8 +184,11 @@ class TrainPanel(QWidget):
 
     def set_running(self, running: bool) -> None:
         """Freeze the inputs while training runs."""
-        for widget in (self.minutes, self.again, self.details, self.train):
+        for widget in (self.minutes, self.split, self.again, self.details, self.train):
             widget.setEnabled(not running)
+
+    def _on_edited(self, _value: object) -> None:
+        self.edited.emit()
 
     def _on_advanced_toggled(self, on: bool) -> None:
         self.advanced.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
