@@ -30,6 +30,7 @@ class Application:
         from app import style
         from app.controllers.annotate import AnnotateController
         from app.controllers.export import ExportController
+        from app.controllers.movie import MovieController
         from app.controllers.pick import PickController
         from app.controllers.project import ProjectController
         from app.controllers.settings import SettingsController
@@ -55,6 +56,7 @@ class Application:
         self.train = TrainController(session, runner, window.train, window.tomograms.preparing)
         self.pick = PickController(session, runner, window.pick, window.views)
         self.export = ExportController(session, window.export)
+        self.movies = MovieController(session, runner, window.movies, window.views)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.train, window.pick, window.export)
         self._connect()
@@ -78,7 +80,7 @@ class Application:
         self.train.trained.connect(lambda: window.go_to_step(PICK))
         self.pick.picked.connect(self.viewing.show_score_map)
         self.pick.fly_requested.connect(self.annotate.fly_to)
-        for controller in (self.project, self.tomograms, self.annotate, self.train, self.pick, self.keeper):
+        for controller in (self.project, self.tomograms, self.annotate, self.train, self.pick, self.movies, self.keeper):
             controller.said.connect(window.jobs.say)
         self._connect_actions()
 
@@ -95,6 +97,8 @@ class Application:
             *((action, partial(views.step, *page)) for page, action in window.pages.items()),
             (window.fit, lambda: views.canvases[0].fit()),
             (window.single, lambda: views.set_single(window.single.isChecked())),
+            (window.solid, lambda: self.viewing.set_solid(window.solid.isChecked())),
+            (window.movie, self.movies.ask),
             (window.y_up, lambda: views.set_y_up(window.y_up.isChecked())),
             (window.light, self._on_theme),
             (window.thicker, lambda: self.viewing.change_line(0.5)),
@@ -124,6 +128,7 @@ class Application:
 
     def close(self) -> None:
         """Stop what runs and let go of the project."""
+        self.viewing.close()
         self.runner.close()
         self.project.close()
 

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from app.panels.export import ExportPanel
 from app.panels.jobbar import JobBar
 from app.panels.marks import MarkPanel
+from app.panels.movie import MovieDialog
 from app.panels.pick import PickPanel
 from app.panels.start import StartPage
 from app.panels.tomograms import TomogramPanel
@@ -59,7 +60,7 @@ class MainWindow(QMainWindow):
         self.ask_before_closing = True
         self.start, self.views, self.jobs = StartPage(), Triptych(), JobBar()
         self.tomograms, self.marks, self.train, self.pick = TomogramPanel(), MarkPanel(), TrainPanel(), PickPanel()
-        self.export = ExportPanel(formats)
+        self.export, self.movies = ExportPanel(formats), MovieDialog(self)
         self._arrange()
         self._make_menus()
         self.start.tomogram_requested.connect(self.ask_tomogram)
@@ -139,8 +140,11 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         self.fit = self._action(view, "Fit", "F")
         self.single = self._action(view, "XY only", "Tab", checkable=True)
+        self.solid = self._action(view, "3D view", "V", checkable=True)
         self.y_up = self._action(view, "y upwards, as in IMOD", "", checkable=True)
         self.light = self._action(view, "Light theme", "", checkable=True)
+        view.addSeparator()
+        self.movie = self._action(view, "Movie of sections…", "")
         view.addSeparator()
         self.thicker = self._action(view, "Thicker rings", "+")
         self.thinner = self._action(view, "Thinner rings", "-")

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.filters import gaussian_sigma, smooth
+from core.messages import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
+    from core.messages import Message
     from core.particles import ClassSpec, ParticleTable
     from core.tomogram import Tomogram
     from core.types import Angstrom, FloatArray, IntArray, Positions, Shape, Voxels
 
 _SAMPLED_SECTIONS = 9
 _SAMPLED_VOXELS = 200_000
+SMALL_EDGE = 160  # voxels of a copy for three dimensions: 4 MB at most, which software OpenGL turns, too
 SMALLEST: Voxels = 1.5  # diameter of the smallest sphere that is drawn
 
 
@@ -38,6 +41,22 @@ class Look:
     slab: int = 1
     low_pass: Angstrom = 0.0
     high_pass: Angstrom = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SmallCopy:
+    """A tomogram made small.
+
+    Attributes
+    ----------
+    data : ndarray
+        (z, y, x) the means of cubes of voxels, 0 to 255, bright where the tomogram is dark.
+    step : int
+        Edge of those cubes; the centre of voxel i lies at i * step + (step - 1) / 2 of the tomogram.
+    """
+
+    data: NDArray[np.uint8] = field(repr=False)
+    step: int
 
 
 def section(tomogram: Tomogram, axis: int, index: int, look: Look) -> FloatArray:
@@ -120,29 +139,41 @@ def value_at(tomogram: Tomogram, position: Positions) -> float:
     return float(tomogram.data[z, y, x]) if inside else float("nan")
 
 
-def small_copy(tomogram: Tomogram, bounds: tuple[float, float], edge: int = 160) -> tuple[NDArray[np.uint8], int]:
-    """Make a copy for a view in three dimensions that any graphics card can hold.
+def small_copy(tomogram: Tomogram, edge: int = SMALL_EDGE) -> Generator[Message, None, SmallCopy]:
+    """Make a copy for a view in three dimensions that any graphics card can hold, as a job.
+
+    Every voxel of the tomogram counts, so noise is averaged away; memory holds a few sections at a time.
 
     Parameters
     ----------
     tomogram : Tomogram
         The tomogram.
-    bounds : tuple[float, float]
-        Grey values that become 255 and 0: matter is dark in tomograms and bright here.
     edge : int
         Largest edge of the copy in voxels.
 
+    Yields
+    ------
+    Message
+        Progress, once for each section of the copy.
+
     Returns
     -------
-    copy : ndarray
-        (z, y, x) every n-th voxel.
-    step : int
-        That n.
+    SmallCopy
+        Its own 0.5 and 99.5 percentiles are 255 and 0: matter is dark in tomograms and bright here.
     """
     step = max(1, -(-max(tomogram.shape) // edge))
-    part = np.stack([np.asarray(tomogram.data[z, ::step, ::step], np.float32) for z in range(0, tomogram.shape[0], step)])
-    low, high = bounds
-    return (255 * np.clip((high - part) / (high - low), 0, 1)).astype(np.uint8), step
+    starts = [np.arange(0, n, step) for n in tomogram.shape]
+    counts = [np.diff(np.append(places, n)) for places, n in zip(starts, tomogram.shape, strict=True)]
+    sections = []
+    for done, z in enumerate(starts[0].tolist(), 1):
+        total = np.asarray(tomogram.data[z : z + step]).sum(axis=0, dtype=np.float32)
+        binned = np.add.reduceat(np.add.reduceat(total, starts[1], axis=0), starts[2], axis=1)
+        sections.append(np.nan_to_num(binned / (counts[0][done - 1] * counts[1][:, None] * counts[2])))
+        yield Progress(stage="Preparing the 3-D view", done=done, total=len(starts[0]))
+    means = np.stack(sections)
+    low, high = np.percentile(means, (0.5, 99.5))
+    grey = (high - means) / max(float(high - low), 1e-30)
+    return SmallCopy(data=(255 * np.clip(grey, 0, 1)).astype(np.uint8), step=step)
 
 
 def clamped(position: Positions, shape: Shape) -> Positions:

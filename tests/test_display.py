@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.display import SMALLEST, Look, clamped, contrast, cross_sections, diameters, section, small_copy, under, value_at
+from core.messages import drain
 from core.particles import ClassSpec, ParticleTable
 from core.tomogram import Tomogram
 
@@ -70,13 +71,30 @@ def test_value_at_rounds_to_the_nearest_voxel_and_knows_the_outside() -> None:
     assert np.isnan(value_at(tomogram(data), np.array([-1.0, 0, 0])))
 
 
-def test_a_small_copy_is_small_and_dark_is_bright() -> None:
-    data = np.zeros((20, 200, 100), np.float32)
-    data[:, 100:] = 1
-    copy, step = small_copy(tomogram(data), (0.0, 1.0), edge=50)
-    assert (copy.shape, step, copy.dtype) == ((5, 50, 25), 4, np.uint8)
-    assert copy[0, 0, 0] == 255
-    assert copy[0, -1, 0] == 0
+@pytest.mark.parametrize(("shape", "edge", "step"), [((20, 200, 100), 50, 4), ((21, 65, 34), 30, 3), ((5, 6, 7), 160, 1)])
+def test_a_small_copy_is_the_mean_of_cubes_and_dark_is_bright(shape: tuple[int, int, int], edge: int, step: int) -> None:
+    data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    copy = drain(small_copy(tomogram(data), edge))
+    cubes = [tuple(slice(i * step, (i + 1) * step) for i in place) for place in np.ndindex(copy.data.shape)]
+    means = np.array([data[cube].mean() for cube in cubes])
+    low, high = np.percentile(means, (0.5, 99.5))
+    wanted = 255 * np.clip((high - means) / (high - low), 0, 1)
+    assert (copy.step, copy.data.dtype) == (step, np.uint8)
+    assert copy.data.shape == tuple(-(-n // step) for n in shape)
+    assert np.abs(copy.data.ravel() - wanted).max() <= 1.01
+
+
+def test_a_small_copy_knows_where_its_voxels_lie() -> None:
+    data = np.zeros((30, 30, 30), np.float32)
+    data[12:15, 3:6, 21:24] = -1
+    copy = drain(small_copy(tomogram(data), 10))
+    brightest = np.array(np.unravel_index(copy.data.argmax(), copy.data.shape))
+    assert (brightest * copy.step + (copy.step - 1) / 2).tolist() == [13, 4, 22]
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_small_copy_of_nothing_is_dark_or_bright_but_no_error(value: int) -> None:
+    assert drain(small_copy(tomogram(np.full((4, 5, 6), value, np.int8)))).data.shape == (4, 5, 6)
 
 
 def test_clamped_positions_are_voxels_inside() -> None:

@@ -56,8 +56,7 @@ def test_what_is_drawn_follows_through_growing_and_shrinking(layer: ParticleRing
 
 
 def test_the_threshold_only_hides(layer: ParticleRings) -> None:
-    layer.show(rings([A, C, C]))
-    layer.show_only(np.array([True, False, True]))
+    layer.show(replace(rings([A, C, C]), shown=np.array([True, False, True])))
     assert layer.rows.tolist() == [0, 2]
     assert len(layer.data) == 3
 

@@ -265,3 +265,72 @@ def test_the_score_map_shines_through_where_it_is_and_survives_reopening(opened:
         controls.opacity.setValue(0)
         qtbot.wait(20)
         assert brightness(canvas, place) == pytest.approx(before, abs=1)
+
+
+# ---- three dimensions ----
+
+
+def test_three_dimensions_are_made_when_asked_for_from_a_small_copy(opened: Application, qtbot: QtBot, tmp_path: Path) -> None:
+    corner, window = opened.window.views.corner, opened.window
+    assert not corner.in_solid
+    opened.annotate.add(CENTRE)
+    window.solid.trigger()
+    qtbot.waitUntil(lambda: corner.in_solid, timeout=5000)
+    assert corner.solid.texture.dtype == np.uint8
+    assert corner.solid.texture.shape == SHAPE
+    assert corner.solid._balls._data["a_position"].tolist() == [CENTRE[::-1].tolist()]
+    write_mrc(tmp_path / "long.mrc", np.random.default_rng(2).normal(size=(10, 40, 400)).astype(np.float32), VOXEL_SIZE)
+    opened.project.open_path(tmp_path / "long.mrc")
+    qtbot.waitUntil(lambda: corner.in_solid and corner.solid.shape == (10, 40, 400), timeout=5000)
+    assert max(corner.solid.texture.shape) <= 160
+    assert not corner.solid._balls.visible
+    opened.project.open_path(tmp_path / "noise.mrc")
+    qtbot.waitUntil(lambda: corner.in_solid and corner.solid.shape == SHAPE, timeout=5000)
+    window.solid.trigger()
+    assert not corner.in_solid
+
+
+@pytest.mark.parametrize("upwards", [False, True])
+def test_in_three_dimensions_nothing_is_mirrored(opened: Application, qtbot: QtBot, upwards: bool) -> None:
+    window, corner = opened.window, opened.window.views.corner
+    if upwards:
+        window.y_up.trigger()
+    window.solid.trigger()
+    qtbot.waitUntil(lambda: corner.in_solid, timeout=5000)
+    camera = corner.solid._view.camera
+    camera.elevation, camera.azimuth = 0, 90
+    qtbot.wait(20)
+    seen = corner.solid._view.scene.node_transform(corner.solid._view)
+    middle = seen.map([0, 0, 0])[:3]
+    along = {name: seen.map(unit)[:3] - middle for name, unit in zip("xyz", np.eye(3), strict=True)}
+    assert along["x"][0] > 0.1  # to the right
+    assert along["y"][1] * (-1 if upwards else 1) > 0.1  # the widget counts pixels downwards
+    assert np.linalg.det(np.array(list(along.values()))) > 0
+    window.solid.trigger()
+    if upwards:
+        window.y_up.trigger()
+
+
+# ---- movies ----
+
+
+def test_a_movie_is_one_menu_entry_and_shows_what_is_seen(opened: Application, qtbot: QtBot, tmp_path: Path) -> None:
+    from PIL import Image
+
+    opened.annotate.add(CENTRE)
+    dialog = opened.window.movies
+    opened.window.movie.trigger()
+    qtbot.waitUntil(dialog.isVisible, timeout=2000)
+    assert (dialog.first.value(), dialog.last.value()) == (1, SHAPE[0])
+    dialog.first.setValue(int(CENTRE[0]) + 1)
+    dialog.last.setValue(int(CENTRE[0]) + 4)
+    dialog.path.setText(str(tmp_path / "film"))
+    dialog.make.click()
+    qtbot.waitUntil(lambda: not opened.runner.busy, timeout=10_000)
+    assert not dialog.isVisible()
+    with Image.open(tmp_path / "film.gif") as film:
+        assert (film.n_frames, film.size) == (4, (4 * SHAPE[2], 4 * SHAPE[1]))
+        red, green, blue = np.moveaxis(np.asarray(film.convert("RGB")).astype(int), -1, 0)
+    down, right = np.nonzero((red > 200) & (green > 170) & (blue < 60))
+    y, x = (CENTRE[1:] + 0.5) * 4 - 0.5
+    assert np.hypot(down - y, right - x).mean() == pytest.approx(4 * RADIUS, abs=1)

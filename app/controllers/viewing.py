@@ -1,4 +1,4 @@
-"""What the eye is given beside sections: how rings are drawn, and the score map."""
+"""What the eye is given beside sections: how rings are drawn, the score map, three dimensions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
+from app import notify
+from app.jobs import Job
 from app.layers.particles import RingStyle
+from core.display import small_copy
 from core.scoremap import open_score_map
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from app.panels.scoremap import ScoreMapControls
     from app.session import Session
     from app.views.triptych import Triptych
+    from core.display import SmallCopy
+    from core.tomogram import Tomogram
 
 SIZE, LINE = "ring size", "ring line"
 
@@ -35,6 +40,11 @@ class ViewController(QObject):
         views.set_ring_style(rings.style_now)
         score_map.opacity_requested.connect(views.set_score_map_opacity)
         session.tomogram_changed.connect(self.show_score_map)
+        session.tomogram_changed.connect(self._show_solid)
+        self._solid = False
+        self._job: Job | None = None
+        self._copying: Tomogram | None = None  # what the running job, or else the copy, belongs to
+        self._copy: SmallCopy | None = None
 
     def set_ring_style(self, style: RingStyle) -> None:
         """Change size and line of all rings."""
@@ -53,3 +63,51 @@ class ViewController(QObject):
         """Draw all rings thicker, or thinner, by so many pixels."""
         self._rings.set_style(replace(self._rings.style_now, line=self._rings.style_now.line + by))
         self.set_ring_style(self._rings.style_now)
+
+    # ---- three dimensions ----
+
+    def set_solid(self, on: bool) -> None:
+        """Show the tomogram in three dimensions, or stop it."""
+        self._solid = on
+        self._show_solid()
+
+    def _show_solid(self) -> None:
+        """Bring the corner in step; copies are made beside the runner, which may be training."""
+        tomogram, corner = self._session.tomogram, self._views.corner
+        if self._copying is not tomogram:
+            self._copy = None
+        if not self._solid or tomogram is None:
+            corner.show_text()
+        elif self._copy is not None:
+            corner.show_solid(self._copy, tomogram.shape)
+        elif self._job is not None:
+            self._job.cancel()  # of another tomogram; when it has ended, this is called again
+        else:
+            corner.show_text()
+            corner.wait(True)
+            self._copying = tomogram
+            self._job = Job(small_copy(tomogram), "3-D view", self)
+            self._job.succeeded.connect(self._on_job_succeeded)
+            self._job.failed.connect(self._on_job_failed)
+            self._job.finished.connect(self._on_job_finished)
+            self._job.start()
+
+    def close(self) -> None:
+        """Let no thread outlive the window."""
+        self._solid = False
+        if self._job is not None:
+            self._job.cancel()
+            self._job.wait()
+
+    def _on_job_succeeded(self, copy: SmallCopy) -> None:
+        self._copy = copy
+
+    def _on_job_failed(self, exc: Exception) -> None:
+        self._solid = False
+        notify.show(exc)
+
+    def _on_job_finished(self) -> None:
+        if self._job is not None:
+            self._job.deleteLater()
+        self._job = None
+        self._show_solid()

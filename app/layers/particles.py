@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,16 +163,6 @@ class ParticleRings:
         """
         self._rings = rings
         self._draw()
-
-    def show_only(self, shown: BoolArray) -> None:
-        """Change which of the particles are visible, and nothing else.
-
-        Parameters
-        ----------
-        shown : BoolArray
-            (n,) visible ones.
-        """
-        self.show(replace(self._rings, shown=shown))
 
     def cut(self, index: int) -> None:
         """Draw those that a section cuts.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.layers.particles import Rings, RingStyle
     from core.display import Look
     from core.tomogram import Tomogram
-    from core.types import Angstrom, BoolArray, Positions
+    from core.types import Angstrom, Positions
 
 AXES = ("z", "y", "x")
 ORDERS = {0: (0, 1, 2), 1: (1, 0, 2), 2: (2, 1, 0)}  # so that XZ lies below XY with x in common, and YZ beside it with y
@@ -200,16 +200,6 @@ class Section(QWidget):
             All of this tomogram.
         """
         self.rings.show(rings)
-
-    def set_shown(self, shown: BoolArray) -> None:
-        """Change which rings are visible.
-
-        Parameters
-        ----------
-        shown : BoolArray
-            (n,) in the order of the rings.
-        """
-        self.rings.show_only(shown)
 
     def set_ring_style(self, style: RingStyle) -> None:
         """Change size and line of all rings.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from app.layers.particles import RingStyle
+from app.layers.particles import RingStyle, no_rings
 from app.views.canvas import Canvas
-from core.display import Look, clamped, contrast, value_at
-
-KEYS = "<p>wheel: sections<br>Ctrl + wheel: zoom<br>drag: pan<br>Shift + click or drag: crosshair</p>"
+from app.views.corner import Corner
+from core.display import Look, clamped, contrast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from app.layers.particles import Rings
     from core.tomogram import Tomogram
     from core.types import BoolArray, Positions
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What sections look like: slab and filters, grey values of black and white, black for white, y upwards, and rings."""
+
+    look: Look
+    bounds: tuple[float, float]
+    inverted: bool
+    upwards: bool
+    rings: Rings
+    ring_style: RingStyle
 
 
 class Triptych(QWidget):
@@ -36,7 +48,8 @@ class Triptych(QWidget):
         self.position: Positions = np.zeros(3)
         self._look, self._bounds, self._inverted = Look(), (0.0, 1.0), False
         self.ring_style = RingStyle()
-        self.corner = QLabel()
+        self.corner = Corner()
+        self._rings, self._up = no_rings(), False
         self._arrange()
         for canvas in self.canvases:
             canvas.moved.connect(self._on_canvas_moved)
@@ -47,9 +60,6 @@ class Triptych(QWidget):
             canvas.zoomed.connect(self._on_canvas_zoomed)
 
     def _arrange(self) -> None:
-        self.corner.setObjectName("corner")
-        self.corner.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.corner.setTextFormat(Qt.TextFormat.RichText)
         self._rows = QSplitter(Qt.Orientation.Vertical)
         self._top, self._bottom = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Horizontal)
         xy, xz, yz = self.canvases
@@ -147,6 +157,11 @@ class Triptych(QWidget):
             canvas.set_look(look, self._bounds, inverted)
 
     @property
+    def seen(self) -> Seen:
+        """How everything is drawn now."""
+        return Seen(self._look, self._bounds, self._inverted, self._up, self._rings, self.ring_style)
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Grey values of black and white."""
         return self._bounds
@@ -159,8 +174,9 @@ class Triptych(QWidget):
         up : bool
             Upwards or downwards.
         """
-        for canvas in self.canvases:
-            canvas.set_y_up(up)
+        self._up = up
+        for view in (*self.canvases, self.corner):
+            view.set_y_up(up)
 
     def set_single(self, single: bool) -> None:
         """Show the XY section alone, or all three.
@@ -181,8 +197,9 @@ class Triptych(QWidget):
         rings : Rings
             All of this tomogram.
         """
-        for canvas in self.canvases:
-            canvas.set_rings(rings)
+        self._rings = rings
+        for view in (*self.canvases, self.corner):
+            view.set_rings(rings)
 
     def set_shown(self, shown: BoolArray) -> None:
         """Change which particles are visible.
@@ -192,8 +209,7 @@ class Triptych(QWidget):
         shown : BoolArray
             (n,) in the order of the rings.
         """
-        for canvas in self.canvases:
-            canvas.set_shown(shown)
+        self.set_rings(replace(self._rings, shown=shown))
 
     def set_ring_style(self, style: RingStyle) -> None:
         """Change size and line of all rings.
@@ -241,17 +257,8 @@ class Triptych(QWidget):
             canvas.holds = lambda position, axis=canvas.axis: holds(position, axis)
 
     def _tell(self, position: Positions) -> None:
-        if self.tomogram is None:
-            return
-        z, y, x = (round(float(p)) for p in position)
-        grey = value_at(self.tomogram, position)
-        rows = "".join(
-            f"<tr><td>{name}</td><td align=right>&nbsp;&nbsp;{value}</td></tr>"
-            for name, value in zip("xyz", (x, y, z), strict=True)
-        )
-        self.corner.setText(
-            f"<table align=center>{rows}<tr><td>grey</td><td align=right>&nbsp;&nbsp;{grey:.4g}</td></tr></table>{KEYS}"
-        )
+        if self.tomogram is not None:
+            self.corner.tell(self.tomogram, position)
 
     # ---- canvas callbacks ----
 
