@@ -59,10 +59,11 @@ class Application:
         self.movies = MovieController(session, runner, window.movies, window.views)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.train, window.pick, window.export)
+        self._then_pick = False  # whether picking follows the training that runs
         self._connect()
 
     def _connect(self) -> None:
-        from app.window import MARK, PICK
+        from app.window import MARK
 
         window, runner = self.window, self.runner
         runner.busy_changed.connect(window.jobs.set_busy)
@@ -77,8 +78,13 @@ class Application:
         window.closing.connect(self.close)
         window.step_changed.connect(self._on_step)
         self.project.opened.connect(lambda: window.go_to_step(MARK))
-        self.train.trained.connect(lambda: window.go_to_step(PICK))
         self.pick.picked.connect(self.viewing.show_score_map)
+        self.train.trained.connect(self._on_trained)
+        window.pick.train_again_requested.connect(self._on_train_again)
+        window.train.train_requested.connect(self._forget_round)
+        window.jobs.cancel_requested.connect(self._forget_round)
+        self.pick.reason_not_again = self.train.reason_not
+        window.marks.reclassify_requested.connect(self.pick.reclassify)
         self.pick.fly_requested.connect(self.annotate.fly_to)
         for controller in (self.project, self.tomograms, self.annotate, self.train, self.pick, self.movies, self.keeper):
             controller.said.connect(window.jobs.say)
@@ -92,6 +98,7 @@ class Application:
             (window.remove, self.annotate.remove_selected),
             (window.accept, self.pick.accept),
             (window.reject, self.pick.reject),
+            (window.snap, window.marks.snap.toggle),
             (window.forward, lambda: self.pick.walk(1)),
             (window.backward, lambda: self.pick.walk(-1)),
             *((action, partial(views.step, *page)) for page, action in window.pages.items()),
@@ -109,6 +116,8 @@ class Application:
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
         for action in window.class_keys:
             action.triggered.connect(lambda _checked=False, action=action: self.annotate.choose_class(action.data()))
+        for action in window.reclass_keys:
+            action.triggered.connect(lambda _checked=False, action=action: self.pick.reclassify_to_nth(action.data()))
 
     def _on_theme(self) -> None:
         from app import style
@@ -121,6 +130,21 @@ class Application:
         from app.window import MARK
 
         self.annotate.marking = step == MARK
+
+    def _on_train_again(self) -> None:
+        self.train.train_again()
+        self._then_pick = self.runner.busy
+
+    def _forget_round(self) -> None:
+        self._then_pick = False
+
+    def _on_trained(self) -> None:
+        from app.window import PICK
+
+        self.window.go_to_step(PICK)
+        if self._then_pick:
+            self._forget_round()
+            self.pick.pick()
 
     def _on_runner_busy(self, busy: bool, _name: str) -> None:
         if not busy:

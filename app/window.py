@@ -127,6 +127,7 @@ class MainWindow(QMainWindow):
         self.undo = self._action(edit, "Undo", "Ctrl+Z")
         self.redo = self._action(edit, "Redo", "Ctrl+Shift+Z")
         self.remove = self._action(edit, "Remove or reject selected", "Del")
+        self.snap = self._action(edit, "Snap clicks on or off", "S")
         edit.addSeparator()
         self.accept = self._action(edit, "Accept pick", "A")
         self.reject = self._action(edit, "Reject pick", "R")
@@ -153,13 +154,19 @@ class MainWindow(QMainWindow):
         settings.addSeparator()
         self.reset_step = self._action(settings, "Reset this step", "")
         self.reset_all = self._action(settings, "Reset all", "")
-        self.class_keys = []
+        self.class_keys = self._number_keys("Mark class {}", "")
+        self.reclass_keys = self._number_keys("Selected is of class {}", "Ctrl+")
+
+    def _number_keys(self, text: str, modifier: str) -> list[QAction]:
+        """Make actions without a menu for the keys 1 to 9."""
+        actions = []
         for number in range(1, 10):
-            action = QAction(f"Class {number}", self)
-            action.setShortcut(QKeySequence(str(number)))
+            action = QAction(text.format(number), self)
+            action.setShortcut(QKeySequence(f"{modifier}{number}"))
             action.setData(number)
             self.addAction(action)
-            self.class_keys.append(action)
+            actions.append(action)
+        return actions
 
     def _action(
         self, menu: QMenu, text: str, keys: str, slot: Callable[[], object] | None = None, *, checkable: bool = False

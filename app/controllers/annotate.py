@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from app import notify
 from app.layers.particles import Rings, colors_of, symbols_of
+from core.centring import local_centre
 from core.display import under
 from core.errors import PickerError
 from core.particles import ClassSpec, Status
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from app.session import Session
     from app.views.triptych import Triptych
     from core.annotations import AnnotationStore, Change
-    from core.types import Positions
+    from core.tomogram import Tomogram
+    from core.types import Angstrom, Positions
 
 LEFT, RIGHT = 1, 2
 COLORS = ("#ffd400", "#4fc3f7", "#ff7043", "#81c784", "#ba68c8", "#f06292", "#aed581", "#90a4ae", "#ffb74d")
@@ -34,6 +36,7 @@ class AnnotateController(QObject):
         super().__init__()
         self._session, self._panel, self._views = session, panel, views
         self.marking = True  # whether a click adds; otherwise it only looks
+        self.snapping = False  # whether a click moves to the middle of what was clicked
         self._held: int | None = None
         views.clicked.connect(self._on_views_clicked)
         views.dragged.connect(self._on_views_dragged)
@@ -43,6 +46,7 @@ class AnnotateController(QObject):
         panel.class_added.connect(self._on_panel_class_added)
         panel.class_removed.connect(self._on_panel_class_removed)
         panel.particle_requested.connect(self.fly_to)
+        panel.snap_toggled.connect(self._on_panel_snap)
         panel.undo_requested.connect(self.undo)
         panel.redo_requested.connect(self.redo)
         session.project_changed.connect(self._on_session_project)
@@ -121,7 +125,19 @@ class AnnotateController(QObject):
         if not session.tomogram.box.contains(position[None])[0]:
             return
         name, number = session.tomogram.id, session.class_id
-        self._try(lambda store: store.add(name, position, number))
+        place = self._centre(session.tomogram, position, session.classes[number].diameter) if self.snapping else position
+        self._try(lambda store: store.add(name, place, number))
+
+    def _centre(self, tomogram: Tomogram, position: Positions, diameter: Angstrom) -> Positions:
+        """Return the middle of what was clicked, or the click itself."""
+        if not tomogram.voxel_size:
+            self.said.emit("Clicks cannot snap before the voxel size is known (step 1): diameters are in Å.")
+            return position
+        found = local_centre(tomogram, position, diameter / tomogram.voxel_size)
+        if found is None or not tomogram.box.contains(found[None])[0]:
+            self.said.emit("No clear centre near the click; it stays where you put it.")
+            return position
+        return found
 
     def remove_selected(self) -> None:
         """Remove the selected mark, or reject the selected pick."""
@@ -190,6 +206,9 @@ class AnnotateController(QObject):
     def _on_panel_class_removed(self, class_id: int) -> None:
         self._try(lambda store: store.remove_class(class_id))
 
+    def _on_panel_snap(self, on: bool) -> None:
+        self.snapping = on
+
     # ---- session callbacks ----
 
     def _on_session_project(self) -> None:
@@ -226,6 +245,8 @@ class AnnotateController(QObject):
         session = self._session
         names = {number: spec.name for number, spec in session.classes.items()}
         self._panel.set_particles(session.table, session.shown, names, session.selected)
+        rows = np.flatnonzero(session.table.ids == (session.selected or 0))
+        self._panel.set_selected(int(session.table.class_ids[rows[0]]) if len(rows) else None, tuple(session.classes.values()))
 
     def _show_classes(self) -> None:
         session, accepted = self._session, self._session.table.statuses == Status.ACCEPTED

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from app import notify
 from app.layers.particles import Rings, colors_of, symbols_of
+from core.curation import accept, reclassify
 from core.display import diameters
 from core.errors import PickerError
 from core.messages import Notice, PicksFound
@@ -17,6 +18,7 @@ from core.particles import ParticleTable, Source, Status
 from core.review import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from app.jobs import Runner
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from app.session import Session
     from app.views.triptych import Triptych
     from core.particles import PickResult
+    from core.project import Project
+    from core.tomogram import Tomogram
+    from core.types import IntArray
 
 
 class PickController(QObject):
@@ -42,15 +47,21 @@ class PickController(QObject):
         panel.class_requested.connect(self._on_panel_class)
         panel.review_requested.connect(self._on_panel_review)
         panel.accept_all_requested.connect(self.accept_all)
-        panel.reject_rest_requested.connect(self.remove_rest)
+        panel.reject_all_requested.connect(self.reject_all)
+        panel.remove_hidden_requested.connect(self.remove_hidden)
+        panel.reclassify_all_requested.connect(self.reclassify_all)
         panel.accept_requested.connect(self.accept)
         panel.reject_requested.connect(self.reject)
+        panel.reclassify_requested.connect(self.reclassify)
         panel.walk_requested.connect(self.walk)
         for signal in (session.table_changed, session.review_changed, session.selection_changed):
             signal.connect(self._show)
         session.classes_changed.connect(self._on_session_classes)
         session.model_changed.connect(self._on_session_model)
         runner.busy_changed.connect(self._on_runner_busy)
+        self.reason_not_again: Callable[[], str] = lambda: ""  # why training cannot go on
+        for signal in (session.table_changed, session.model_changed):
+            signal.connect(self._show_again)
 
     # ---- the job ----
 
@@ -161,47 +172,62 @@ class PickController(QObject):
 
     # ---- curating ----
 
-    def _try(self, what: str, ids: Any, status: Status | None) -> None:
-        project = self._session.project
-        if project is None or not len(ids):
-            return
+    def _decide(self, verb: str, ids: IntArray, change: Callable[[Project, Tomogram], int | None]) -> bool:
+        project, tomogram = self._session.project, self._session.tomogram
+        if project is None or tomogram is None or not len(ids):
+            return False
         try:
-            if status is None:
-                project.store.remove(ids)
-            else:
-                project.store.set_status(ids, status)
+            double = change(project, tomogram)
         except PickerError as exc:
             notify.show(exc)
-        else:
-            self.said.emit(f"{what} {len(ids)} picks; Ctrl+Z takes it back.")
+            return False
+        gone = f"; {double} of them lay on a particle that you have and went" if double else ""
+        self.said.emit(f"{verb} {len(ids)} {'pick' if len(ids) == 1 else 'picks'}{gone}. Ctrl+Z takes it back.")
+        return True
 
     def accept_all(self, class_id: int) -> None:
         """Accept every candidate that is shown."""
-        self._try("Accepted", self._session.ids(Status.CANDIDATE, class_id, shown=True), Status.ACCEPTED)
+        ids = self._session.ids(Status.CANDIDATE, class_id, shown=True)
+        self._decide("Accepted", ids, lambda project, tomogram: accept(project.store, tomogram, ids))
 
-    def remove_rest(self, class_id: int) -> None:
+    def reject_all(self, class_id: int) -> None:
+        """Reject every candidate that is shown."""
+        ids = self._session.ids(Status.CANDIDATE, class_id, shown=True)
+        self._decide("Rejected", ids, lambda project, _: project.store.reject(ids))
+
+    def remove_hidden(self, class_id: int) -> None:
         """Remove every candidate that is hidden."""
-        self._try("Removed", self._session.ids(Status.CANDIDATE, class_id, shown=False), None)
+        ids = self._session.ids(Status.CANDIDATE, class_id, shown=False)
+        self._decide("Removed", ids, lambda project, _: project.store.remove(ids))
+
+    def reclassify_all(self, class_id: int, to: int) -> None:
+        """Give every candidate that is shown another class."""
+        ids = self._session.ids(Status.CANDIDATE, class_id, shown=True)
+        self._decide("Reclassified", ids, lambda project, tomogram: reclassify(project.store, tomogram, ids, to))
 
     def accept(self) -> None:
         """Accept the selected pick and go to the next."""
-        self._judge(Status.ACCEPTED)
+        self._judge("Accepted", lambda project, tomogram, ids: accept(project.store, tomogram, ids))
 
     def reject(self) -> None:
-        """Reject the selected pick and go to the next."""
-        self._judge(Status.REJECTED)
+        """Reject the selected pick and go to the next; a mark can be rejected, too."""
+        self._judge("Rejected", lambda project, _, ids: project.store.reject(ids))
 
-    def _judge(self, status: Status) -> None:
-        session, chosen = self._session, self._session.selected
-        if session.project is None or chosen is None or chosen not in self._order():
-            return
-        following = self._neighbour(1)
-        try:
-            session.project.store.set_status([chosen], status)
-        except PickerError as exc:
-            notify.show(exc)
-            return
-        if following not in (None, chosen):
+    def reclassify(self, to: int) -> None:
+        """Give the selected pick or mark another class; with a pick, go to the next."""
+        self._judge("Reclassified", lambda project, tomogram, ids: reclassify(project.store, tomogram, ids, to))
+
+    def reclassify_to_nth(self, number: int) -> None:
+        """Give the selected pick or mark the n-th class, counted from 1."""
+        classes = list(self._session.classes)
+        if 0 < number <= len(classes):
+            self.reclassify(classes[number - 1])
+
+    def _judge(self, verb: str, change: Callable[[Project, Tomogram, IntArray], int | None]) -> None:
+        ids = self._session.table.ids[self._session.table.ids == (self._session.selected or 0)]
+        following = self._neighbour(1) if self._session.selected in self._order() else None
+        done = self._decide(verb, ids, lambda project, tomogram: change(project, tomogram, ids))
+        if done and following not in (None, *ids.tolist()):
             self.fly_requested.emit(following)
 
     def walk(self, by: int) -> None:
@@ -233,8 +259,14 @@ class PickController(QObject):
         self._panel.set_scores(
             table.scores[candidate], session.review_of(number), int((candidate & session.shown).sum()), (judged[0], judged[1])
         )
-        self._panel.set_selected(session.selected is not None and session.selected in table.ids[candidate])
+        self._show_selected()
         self._panel.set_ready(self.reason_not())
+
+    def _show_selected(self) -> None:
+        table, classes = self._session.table, tuple(self._session.classes.values())
+        rows = np.flatnonzero(table.ids == (self._session.selected or 0))
+        status, number = (Status(table.statuses[rows[0]]), int(table.class_ids[rows[0]])) if len(rows) else (None, None)
+        self._panel.set_selected(status, number, classes)
 
     def _on_session_classes(self) -> None:
         self._panel.set_classes(tuple(self._session.classes.values()))
@@ -258,5 +290,10 @@ class PickController(QObject):
     def _on_panel_class(self, _class_id: int) -> None:
         self._show()
 
+    def _show_again(self) -> None:
+        none = "" if self._session.model is not None else "Train a first network (step 3): this goes on from it."
+        self._panel.set_again(self.reason_not_again() or none)
+
     def _on_runner_busy(self, _busy: bool, _name: str) -> None:
+        self._show_again()
         self._panel.set_ready(self.reason_not())

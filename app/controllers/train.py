@@ -111,6 +111,11 @@ class TrainController(QObject):
             cancelled=self._on_cancelled,
         )
 
+    def train_again(self) -> None:
+        """Go on from the last network with all that was decided since."""
+        self._panel.again.setChecked(True)
+        self.train()
+
     def _model(self, run: Path) -> Path:
         return run.absolute().parent.parent / "models" / f"{run.name}.pt"
 

@@ -22,12 +22,11 @@ class ScoreHistogram(pg.PlotWidget):
 
     def __init__(self) -> None:
         super().__init__(background=None)
-        self.setFixedHeight(130)
+        self.setFixedHeight(104)
         self.setMouseEnabled(False, False)
         self.hideButtons()
         self.setMenuEnabled(False)
         item = self.getPlotItem()
-        item.setLabels(bottom="score")
         item.hideAxis("left")
         item.getAxis("bottom").setPen(AXIS)
         item.getAxis("bottom").setTextPen(AXIS)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QColorDialog,
     QHBoxLayout,
     QHeaderView,
@@ -16,12 +17,14 @@ from qtpy.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
+from app.panels.classmenu import ClassButton
 from app.panels.listing import ParticleModel
-from app.panels.parts import column, heading, hint, rule
+from app.panels.parts import column, heading, hint, rule, swatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from core.particles import ClassSpec, ParticleTable
     from core.types import BoolArray
 
+SNAP = "After a click, move to the middle of the dark body beneath; where none is clearly seen, the click stays as it is"
 KEY, NAME, DIAMETER, COUNT = range(4)
 
 
@@ -42,6 +46,8 @@ class MarkPanel(QWidget):
     particle_requested = Signal(int)
     undo_requested = Signal()
     redo_requested = Signal()
+    reclassify_requested = Signal(int)  # the selected one, to this class
+    snap_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,9 +70,18 @@ class MarkPanel(QWidget):
         for button in (self.add, self.remove):
             row.addWidget(button)
         layout.addLayout(row)
+        self.snap = QCheckBox("Snap to the local centre (S)")
+        self.snap.setToolTip(SNAP)
+        self.snap.toggled.connect(self.snap_toggled)
+        layout.addWidget(self.snap)
         layout.addWidget(rule())
+        self._add_list(layout)
+
+    def _add_list(self, layout: QVBoxLayout) -> None:
         top = QHBoxLayout()
         self.title = heading("Particles")
+        self.reclassify = ClassButton("Class")
+        self.reclassify.chosen.connect(self.reclassify_requested)
         self.undo, self.redo = QToolButton(), QToolButton()
         for button, text, tip, signal in (
             (self.undo, "↶", "Undo (Ctrl+Z)", self.undo_requested),
@@ -76,6 +91,7 @@ class MarkPanel(QWidget):
             button.setToolTip(tip)
             button.clicked.connect(signal)
         top.addWidget(self.title, stretch=1)
+        top.addWidget(self.reclassify)
         top.addWidget(self.undo)
         top.addWidget(self.redo)
         layout.addLayout(top)
@@ -113,12 +129,18 @@ class MarkPanel(QWidget):
                     if place not in (NAME, DIAMETER):
                         item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                     if place == KEY:
-                        item.setIcon(_swatch(spec.color))
+                        item.setIcon(swatch(spec.color))
                         item.setToolTip("Double-click to change the colour")
                     self.classes.setItem(row, place, item)
                 if spec.id == current:
                     self.classes.selectRow(row)
             self.classes.setMaximumHeight(34 + 26 * max(2, min(len(classes), 6)))
+
+    def set_selected(self, class_id: int | None, classes: Sequence[ClassSpec]) -> None:
+        """Enable what is done with the particle that is selected."""
+        self.reclassify.set_classes(classes, class_id)
+        reason = "" if class_id is not None else "Select a particle first: click it."
+        self.reclassify.set_reason(reason, "It is a particle of another class (Ctrl+1 to Ctrl+9)")
 
     def set_particles(self, table: ParticleTable, rows: BoolArray, names: Mapping[int, str], selected: int | None) -> None:
         """List particles."""
@@ -154,9 +176,3 @@ class MarkPanel(QWidget):
 
     def _on_particle_clicked(self, index: object) -> None:
         self.particle_requested.emit(self.model.id_at(index.row()))
-
-
-def _swatch(color: str) -> QIcon:
-    pixmap = QPixmap(14, 14)
-    pixmap.fill(QColor(color))
-    return QIcon(pixmap)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 
 def heading(text: str) -> QLabel:
@@ -43,6 +44,48 @@ def column(widget: QWidget, *, margin: int = 0, spacing: int = 6) -> QVBoxLayout
     layout = QVBoxLayout(widget)
     layout.setContentsMargins(margin, margin, margin, margin)
     layout.setSpacing(spacing)
+    return layout
+
+
+def swatch(color: str) -> QIcon:
+    """Return a square of a colour.
+
+    Parameters
+    ----------
+    color : str
+        ``#rrggbb``.
+
+    Returns
+    -------
+    QIcon
+        For a table or a menu.
+    """
+    pixmap = QPixmap(14, 14)
+    pixmap.fill(QColor(color))
+    return QIcon(pixmap)
+
+
+def scrolled(area: QScrollArea) -> QVBoxLayout:
+    """Give a scroll area a vertical layout, for a panel that may be taller than the window.
+
+    Parameters
+    ----------
+    area : QScrollArea
+        The panel.
+
+    Returns
+    -------
+    QVBoxLayout
+        What it scrolls.
+    """
+    inside = QWidget()
+    inside.setObjectName("inside")
+    layout = column(inside)
+    layout.setContentsMargins(12, 8, 8, 8)  # a scroll area heeds no margins of its own
+    area.setWidget(inside)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return layout
 
 

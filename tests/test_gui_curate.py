@@ -1,0 +1,221 @@
+"""Marks and picks in the real window: views of the scores, decisions, snapping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from core.config import ReviewConfig
+from core.io.volumes import write_mrc
+from core.particles import ClassSpec, ParticleTable, Source, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.launch import Application
+
+VOXEL_SIZE, DIAMETER = 10.0, 120.0
+SHAPE = (32, 64, 64)
+BALL = (16, 32, 32)
+# two good picks 5 voxels apart, one at a face, two poor ones, and one on the mark
+PICKS = [[10, 20, 20], [10, 20, 25], [2, 50, 50], [20, 50, 20], [20, 20, 50], [16, 33, 33]]
+SCORES = np.array([0.9, 0.8, 0.7, 0.3, 0.2, 0.85], np.float32)
+
+
+@pytest.fixture
+def opened(desk: Application, tmp_path: Path) -> Application:
+    """A dark ball with a mark on it, and six picks."""
+    grid = np.stack(np.indices(SHAPE), axis=-1)
+    data = np.random.default_rng(0).normal(0, 0.3, SHAPE).astype(np.float32)
+    data[((grid - BALL) ** 2).sum(axis=-1) <= (DIAMETER / VOXEL_SIZE / 2) ** 2] -= 2
+    write_mrc(tmp_path / "one.mrc", data, VOXEL_SIZE)
+    desk.project.close()
+    desk.project.open_path(tmp_path / "one.mrc")
+    store = desk.session.project.store
+    store.update_class(ClassSpec(id=1, name="ball", diameter=DIAMETER))
+    store.add_class(ClassSpec(id=2, name="cube", diameter=DIAMETER))
+    store.add("one", BALL, 1)
+    store.add_many(ParticleTable.build("one", PICKS, 1, scores=SCORES, source=Source.PICKED, status=Status.CANDIDATE))
+    desk.window.go_to_step(3)
+    return desk
+
+
+def press(button: Any) -> None:
+    assert button.isEnabled()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def seen(desk: Application) -> list[int]:
+    """Ids of the particles that are drawn in the section through their centre."""
+    table, views, found = desk.session.table, desk.window.views, []
+    for row, position in enumerate(table.positions):
+        views.go_to(position)
+        if row in views.canvases[0].rings.rows:
+            found.append(int(table.ids[row]))
+    return found
+
+
+def state(desk: Application) -> dict[int, tuple[int, int]]:
+    table = desk.session.table
+    return {int(i): (int(c), int(s)) for i, c, s in zip(table.ids, table.class_ids, table.statuses, strict=True)}
+
+
+def choose(button: Any, name: str) -> None:
+    next(action for action in button.menu().actions() if action.text().startswith(name)).trigger()
+
+
+# ---- views ----
+
+
+def test_what_the_panel_says_is_what_is_drawn_before_anything_is_chosen(opened: Application) -> None:
+    panel = opened.window.pick
+    assert (panel.threshold.value(), panel.value.text()) == (500, "0.50")
+    assert seen(opened) == [1, 2, 3, 4, 7]
+    assert panel.count.text() == "4 of 6 shown · 1 accepted · 0 rejected"
+
+
+@pytest.mark.parametrize(
+    ("widget", "value", "ids"),
+    [
+        ("threshold", 750, [1, 2, 3, 7]),
+        ("min_distance", 0.5, [1, 2, 4]),
+        ("edge", 3, [1, 2, 3, 7]),
+        ("threshold", 250, [1, 2, 3, 4, 5, 7]),
+    ],
+)
+def test_threshold_distance_and_margin_only_change_what_is_shown(
+    opened: Application, widget: str, value: float, ids: list[int]
+) -> None:
+    before = state(opened)
+    getattr(opened.window.pick, widget).setValue(value)
+    assert seen(opened) == ids
+    assert opened.window.pick.count.text().startswith(f"{len(ids) - 1} of 6 shown")
+    assert state(opened) == before
+
+
+def test_what_is_exported_is_what_is_shown(opened: Application, tmp_path: Path) -> None:
+    window = opened.window
+    opened.session.set_review({1: ReviewConfig(threshold=0.25, min_distance=0.5, edge=3)})
+    window.export.which.setCurrentIndex(1)
+    window.export.kind.setCurrentIndex(window.export.kind.findText("table", Qt.MatchFlag.MatchContains))
+    window.export.path.setText(str(tmp_path / "out.csv"))
+    window.go_to_step(4)
+    press(window.export.export)
+    rows = np.genfromtxt(tmp_path / "out.csv", delimiter=",", names=True)
+    found = np.stack([rows[axis] for axis in "zyx"], axis=1)
+    np.testing.assert_allclose(found, opened.session.table.positions[opened.session.shown], atol=0.01)
+    assert seen(opened) == [1, 2, 5]
+
+
+# ---- decisions ----
+
+
+def test_accepting_all_shown_makes_no_double_and_is_one_step(opened: Application) -> None:
+    before = state(opened)
+    press(opened.window.pick.accept_all)
+    after = state(opened)
+    assert {i for i, (_, status) in after.items() if status == Status.ACCEPTED} == {1, 2, 4}
+    assert set(before) - set(after) == {3, 7}  # 5 voxels from a better one; on the mark
+    assert opened.session.table.positions[0].tolist() == list(BALL)
+    opened.window.undo.trigger()
+    assert state(opened) == before
+
+
+@pytest.mark.parametrize(("button", "changed"), [("reject_all", Status.REJECTED), ("remove_hidden", None)])
+def test_rejecting_all_shown_and_removing_all_hidden_are_one_step_each(
+    opened: Application, button: str, changed: Status | None
+) -> None:
+    before = state(opened)
+    press(getattr(opened.window.pick, button))
+    after = state(opened)
+    if changed is None:
+        assert set(before) - set(after) == {5, 6}
+    else:
+        assert {i for i, (_, status) in after.items() if status == changed} == {2, 3, 4, 7}
+    opened.window.undo.trigger()
+    assert state(opened) == before
+
+
+def test_all_shown_can_be_of_another_class(opened: Application) -> None:
+    choose(opened.window.pick.reclassify_all, "cube")
+    assert {i for i, (number, status) in state(opened).items() if (number, status) == (2, Status.ACCEPTED)} == {2, 4, 7}
+    opened.window.undo.trigger()
+    assert {number for number, _ in state(opened).values()} == {1}
+
+
+def test_one_pick_is_judged_and_the_next_selected(opened: Application) -> None:
+    window = opened.window
+    window.forward.trigger()
+    assert opened.session.selected == 2
+    window.reject.trigger()
+    assert state(opened)[2] == (1, Status.REJECTED)
+    assert opened.session.selected == 7
+    press(window.pick.accept)
+    assert 7 not in state(opened)  # it lay on the mark
+    window.reclass_keys[1].trigger()
+    assert state(opened)[3] == (2, Status.ACCEPTED)
+    assert opened.session.selected == 4
+
+
+def test_a_rejected_pick_and_a_mark_can_be_judged_again(opened: Application) -> None:
+    opened.session.project.store.reject(4)
+    opened.session.select(4)
+    assert not opened.window.pick.reject.isEnabled()
+    press(opened.window.pick.accept)
+    opened.session.select(1)
+    press(opened.window.pick.reject)
+    assert (state(opened)[4], state(opened)[1]) == ((1, Status.ACCEPTED), (1, Status.REJECTED))
+
+
+def test_a_mark_gets_another_class_in_the_list(opened: Application) -> None:
+    opened.window.go_to_step(1)
+    opened.annotate.fly_to(1)
+    choose(opened.window.marks.reclassify, "cube")
+    assert state(opened)[1] == (2, Status.ACCEPTED)
+
+
+def test_what_cannot_be_done_says_why(opened: Application) -> None:
+    panel = opened.window.pick
+    assert panel.again.toolTip() == "Train a first network (step 3): this goes on from it."
+    assert panel.accept.toolTip() == "Select a pick first: click it."
+    panel.threshold.setValue(1000)
+    assert panel.accept_all.toolTip() == "No pick is shown."
+    opened.session.project.store.remove([2, 3, 4, 5, 6, 7])
+    for widget in (panel.accept_all, panel.threshold, panel.min_distance, panel.on):
+        assert widget.toolTip() == "There are no open picks: press Pick first."
+        assert not widget.isEnabled()
+
+
+# ---- snapping ----
+
+
+def click(desk: Application, position: tuple[float, float, float]) -> None:
+    from qtpy.QtCore import QPoint
+
+    desk.window.views.go_to(np.asarray(position, float))
+    canvas = desk.window.views.canvases[0]
+    place = QPoint(*canvas.to_pixels(np.asarray(position, float), VOXEL_SIZE))
+    QTest.mouseMove(canvas.native, place)
+    QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+
+def test_a_click_snaps_to_the_centre_when_asked_to(opened: Application) -> None:
+    opened.window.go_to_step(1)
+    opened.session.project.store.remove([1, 7])
+    press(opened.window.marks.snap)
+    assert opened.annotate.snapping
+    click(opened, (18, 34, 30))
+    assert np.linalg.norm(opened.session.table.positions[-1] - BALL) < 1
+    opened.window.undo.trigger()
+    assert 8 not in state(opened)
+    opened.window.snap.trigger()
+    assert not opened.annotate.snapping
+    click(opened, (18, 34, 30))
+    assert np.abs(opened.session.table.positions[-1] - (18, 34, 30)).max() < 0.5
