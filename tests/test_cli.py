@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import tifffile
 
 import main
 from core.cli import COMMANDS, run
 from core.io.particles import write_particles
-from core.io.volumes import write_mrc
+from core.io.volumes import open_tomogram, write_mrc, write_zarr
 from core.messages import drain
 from core.simulate import PhantomConfig, simulate
 
@@ -105,6 +106,22 @@ def test_a_tomogram_file_is_picked_into_a_file(call: Call, sample: Path) -> None
     rows = np.genfromtxt("p.csv", delimiter=",", names=True, dtype=None, encoding="utf-8", ndmin=1)
     assert len(rows) > 0
     assert (rows["y"] < 48).all()
+
+
+def test_the_same_voxels_give_the_same_picks_whatever_the_format(call: Call, sample: Path, tmp_path: Path) -> None:
+    project(call, sample)
+    model = json.loads(call("train", "project", *QUICK, "--json")[1])["model"]
+    tomogram = open_tomogram(sample / "sample.mrc")
+    write_zarr(tmp_path / "a.zarr", tomogram.data, tomogram.voxel_size)
+    tifffile.imwrite(tmp_path / "b.tif", np.asarray(tomogram.data), compression="zlib", photometric="minisblack")
+    found = []
+    for path in (sample / "sample.mrc", tmp_path / "a.zarr", tmp_path / "b.tif"):
+        options = ("--threshold", 0, "--voxel-size", tomogram.voxel_size, "--out", "p.csv")
+        assert call("pick", path, "--model", model, *options)[0] == 0
+        found.append(np.genfromtxt("p.csv", delimiter=",", skip_header=1, usecols=(2, 3, 4)))
+    assert len(found[0]) > 0
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
 
 
 def test_a_run_stopped_by_ctrl_c_says_how_to_resume_and_does(call: Call, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from core.annotations import AnnotationStore
-from core.io.volumes import write_mrc
+from core.io.volumes import write_mrc, write_zarr
 from core.particles import Status
 from core.project.folder import DATABASE
 
@@ -242,6 +242,26 @@ def test_what_cannot_be_done_says_why(desk: Application) -> None:
     for button in (window.train.train, window.pick.pick, window.export.export):
         assert not button.isEnabled()
         assert button.toolTip() == "Open a tomogram first."
+
+
+def test_a_zarr_folder_is_a_tomogram_and_can_be_marked(desk: Application, tmp_path: Path, qtbot: QtBot) -> None:
+    data = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    write_zarr(tmp_path / "TS_1.ome.zarr", data, VOXEL_SIZE)
+    for chosen in (tmp_path / "TS_1.ome.zarr", tmp_path / "TS_1.ome.zarr" / ".zattrs"):
+        desk.project.close()
+        desk.project.open_path(chosen)
+        qtbot.wait(50)
+        assert (tmp_path / "TS_1-picks" / "project.db").exists()
+        tomogram = desk.session.tomogram
+        assert (tomogram.id, tomogram.path, tomogram.voxel_size) == ("TS_1", tmp_path / "TS_1.ome.zarr", VOXEL_SIZE)
+    mark(desk, CENTRES[:1])
+    assert len(on_disk(desk)) == 1
+
+
+def test_the_dialog_offers_what_is_read() -> None:
+    from app.window import FILES
+
+    assert all(f"*{suffix}" in FILES for suffix in (".mrc", ".rec", ".gz", ".tif", ".hdf", ".em", ".nrrd"))
 
 
 def test_a_file_that_is_no_tomogram_is_a_sentence(desk: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
