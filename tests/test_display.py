@@ -6,7 +6,7 @@ import pytest
 from core.display import SMALLEST, Look, clamped, contrast, cross_sections, diameters, section, small_copy, under, value_at
 from core.messages import drain
 from core.particles import ClassSpec, ParticleTable
-from core.tomogram import Level, Tomogram
+from core.tomogram import Tomogram
 
 
 def tomogram(data: np.ndarray, voxel_size: float = 10.0) -> Tomogram:
@@ -95,22 +95,6 @@ def test_a_small_copy_knows_where_its_voxels_lie() -> None:
 @pytest.mark.parametrize("value", [0, 7])
 def test_a_small_copy_of_nothing_is_dark_or_bright_but_no_error(value: int) -> None:
     assert drain(small_copy(tomogram(np.full((4, 5, 6), value, np.int8)))).data.shape == (4, 5, 6)
-
-
-def test_a_small_copy_is_made_of_a_smaller_level_where_there_is_one() -> None:
-    class Untouched:
-        shape, dtype = (40, 400, 200), np.dtype("f4")
-
-        def __getitem__(self, key: object) -> None:
-            raise AssertionError("the full volume was read")
-
-    levels = tuple(
-        Level(np.full((40 // f, 400 // f, 200 // f), 1 / f, np.float32), (float(f),) * 3, ((f - 1) / 2,) * 3) for f in (2, 4, 8)
-    )
-    large = Tomogram(id="t", path=None, voxel_size=10.0, data=Untouched(), levels=levels)
-    copy, step = small_copy(large, (0.0, 1.0), edge=50)
-    assert (copy.shape, step) == ((5, 50, 25), 8)
-    assert (copy == int(255 * (1 - 1 / 8))).all()
 
 
 def test_clamped_positions_are_voxels_inside() -> None:
