@@ -124,6 +124,49 @@ def deliver(
     PickerError
         If there is nothing to write, a file cannot be written or does not read back within a hundredth of a voxel.
     """
+    parts = parts_of(
+        project,
+        tomogram_ids=tomogram_ids,
+        class_id=class_id,
+        reviews=reviews,
+        pixel_size=pixel_size,
+        tilt_series=tilt_series,
+        names=names,
+    )
+    written = write_parts(path, parts, project.store.classes(), format=format, options=options)
+    count = sum(len(part.table) for part in parts)
+    return Delivered(files=written.files, count=count, notices=written.notices)
+
+
+def parts_of(
+    project: Project,
+    *,
+    tomogram_ids: Sequence[str],
+    class_id: int | None = None,
+    reviews: Mapping[int, ReviewConfig] | None = None,
+    pixel_size: Angstrom | None = None,
+    tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> list[TomogramPicks]:
+    """Gather what would be handed over.
+
+    Parameters
+    ----------
+    project : Project
+        Where the particles are.
+    tomogram_ids, class_id, reviews, pixel_size, tilt_series, names
+        As for `deliver`.
+
+    Returns
+    -------
+    list[TomogramPicks]
+        Of each tomogram that has particles to hand over; at least one.
+
+    Raises
+    ------
+    PickerError
+        If there is none, or a tomogram's file is missing.
+    """
     plain = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
     parts, classes = [], project.store.classes()
     for one in tomogram_ids:
@@ -137,6 +180,4 @@ def deliver(
             parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name))
     if not parts:
         raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
-    written = write_parts(path, parts, classes, format=format, options=options)
-    count = sum(len(part.table) for part in parts)
-    return Delivered(files=written.files, count=count, notices=written.notices)
+    return parts

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
     Choices: TypeAlias = Mapping[str, Any] | Options | None
 
-__all__ = ["FORMATS", "READABLE", "WRITABLE", "format_named", "missing", "read_particles", "write_particles", "write_parts"]
+__all__ = [
+    "FORMATS",
+    "READABLE",
+    "WRITABLE",
+    "format_named",
+    "format_of",
+    "missing",
+    "read_particles",
+    "write_particles",
+    "write_parts",
+]
 
 
 def read_particles(path: Path, *, format: str | None = None, unit: Unit | None = None, options: Choices = None) -> ReadPicks:
@@ -53,9 +63,8 @@ def read_particles(path: Path, *, format: str | None = None, unit: Unit | None =
         If there is no such format or option.
     """
     told = None if format is None else format_named(format, READABLE)
-    head = Head(path)
-    refuse(head)
-    chosen = told or _guessed(head)
+    refuse(Head(path))
+    chosen = told or format_of(path)
     order = ReadOrder(named=told is not None, unit=unit, options=chosen.chosen(options))
     try:
         # a recogniser saw only the beginning of the file, and READABLE holds what can be read
@@ -212,20 +221,37 @@ def format_named(name: str, among: Sequence[Format] = FORMATS) -> Format:
     return found
 
 
+def format_of(path: Path) -> Format:
+    """Find out what a file is, by its beginning and then by its ending.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Format
+        That reads it, if the user does not say otherwise.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read or is none that is known.
+    """
+    head, suffix = Head(path), path.suffix.lower()
+    found = next((known for known in READABLE if known.recognises(head)), None)
+    found = found or next((known for known in READABLE if suffix in known.suffixes), None)
+    if found is None:
+        raise FileFormatError(f"{path} is not a file of particles that is known; these are: {_listing(READABLE)}.")
+    return found
+
+
 def _by_suffix(path: Path) -> Format:
     found = next((known for known in WRITABLE if path.suffix.lower() in known.suffixes), None)
     if found is None:
         listed = _listing(WRITABLE)
         raise ConfigError(f"The ending of {path.name} names no format; use one of these endings or give the format: {listed}.")
-    return found
-
-
-def _guessed(head: Head) -> Format:
-    suffix = head.path.suffix.lower()
-    found = next((known for known in READABLE if known.recognises(head)), None)
-    found = found or next((known for known in READABLE if suffix in known.suffixes), None)
-    if found is None:
-        raise FileFormatError(f"{head.path} is not a file of particles that is known; these are: {_listing(READABLE)}.")
     return found
 
 

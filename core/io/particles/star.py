@@ -133,7 +133,7 @@ def _table(path: Path, blocks: list[pd.DataFrame], meaning: Meaning, unit: Unit 
 
 
 def _listed(path: Path, block: pd.DataFrame, meaning: Meaning, unit: Unit | None) -> ReadPicks:
-    files = [file if file.exists() else path.parent / file for file in map(Path, block[FILE])]
+    files = [_found(path, Path(file)) for file in block[FILE]]
     parts = [_table(file, blocks_of(file), meaning, unit) for file in files]
     if not parts:
         raise FileFormatError(f"{path} lists no files of particles; export it again.")
@@ -141,6 +141,12 @@ def _listed(path: Path, block: pd.DataFrame, meaning: Meaning, unit: Unit | None
         raise FileFormatError(f"{path} lists files with coordinates of different kinds; read them one by one.")
     names = [str(name) for name in block[NAME]] if NAME in block else [file.stem for file in files]
     return joined([part if part.tomograms else part.named(name) for part, name in zip(parts, names, strict=True)])
+
+
+def _found(path: Path, file: Path) -> Path:
+    """Find a file that a list names: RELION does so relative to the folder that it runs in, which is one above the list."""
+    places = (folder / file for folder in (Path(), *path.absolute().parents))
+    return next((place for place in places if place.exists()), path.parent / file)
 
 
 def joined(parts: list[ReadPicks]) -> ReadPicks:
