@@ -66,6 +66,51 @@ def clicks(desk: Application, count: int = 50) -> tuple[float, float]:
     return float(np.median(bare)), float(np.median(drawn))
 
 
+def many(desk: Application, count: int) -> list[tuple[str, str]]:
+    """Add candidates everywhere, and return rows on how quick the window is with them."""
+    from core.particles import ParticleTable, Source, Status
+
+    rng, session = np.random.default_rng(1), desk.session
+    shape, store, name = np.array(session.tomogram.shape), session.project.store, session.tomogram.id
+    found = ParticleTable.build(
+        name,
+        rng.uniform(0, 1, (count, 3)) * (shape - 1),
+        1,
+        scores=rng.uniform(0, 1, count),
+        source=Source.PICKED,
+        status=Status.CANDIDATE,
+    )
+    store.add_many(found)
+    session.set_threshold(1, 0.0)
+    ids = session.table.ids
+    rows = [(f"scroll along {name}", f"{1000 * scroll(desk, axis):.0f} ms a step") for axis, name in enumerate("zyx")]
+    for what, work in (
+        ("click", lambda: desk.annotate.add(rng.uniform(0, 1, 3) * (shape - 1))),
+        ("move", lambda: store.move(int(rng.choice(ids)), rng.uniform(0, 1, 3) * (shape - 1))),
+        ("select", lambda: session.select(int(rng.choice(ids)))),
+        ("threshold", lambda: session.set_threshold(1, float(rng.uniform(0.0, 0.2)))),
+        ("undo", desk.annotate.undo),
+    ):
+        times = [seconds(work) for _ in range(15)]
+        rows.append((f"{what}, drawn", f"{1000 * np.median(times):.0f} ms (worst {1000 * max(times):.0f})"))
+    return [(f"{count} particles: {what}", value) for what, value in rows]
+
+
+def solid(desk: Application) -> tuple[float, float]:
+    """Return seconds until the tomogram is shown in three dimensions, and the longest that the window was busy meanwhile."""
+    from qtpy.QtWidgets import QApplication
+
+    late, began = [], time.perf_counter()
+    desk.window.solid.trigger()
+    while not desk.window.views.corner.in_solid:
+        last = time.perf_counter()
+        QApplication.processEvents()
+        late.append(time.perf_counter() - last)
+    taken = time.perf_counter() - began
+    desk.window.solid.trigger()
+    return taken, max(late)
+
+
 def latency(desk: Application, duration: float) -> float:
     """Return the 95th percentile of the event loop's lateness over some seconds, in seconds."""
     from qtpy.QtCore import QTimer
@@ -111,6 +156,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", type=int, nargs=3, default=(500, 1000, 1000))
+    parser.add_argument("--particles", type=int, default=50_000)
     parser.add_argument("--training", type=float, default=20.0, help="seconds of latency to measure; 0 for none")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -126,9 +172,15 @@ def main() -> None:
         rows = [("start", f"{time.perf_counter() - START:.1f} s")]
         big_file(Path(folder) / "big.mrc", tuple(arguments.shape))
         rows.append(("open", f"{seconds(lambda: desk.project.open_path(Path(folder) / 'big.mrc')):.1f} s"))
-        rows += [(f"scroll along {name}", f"{1 / scroll(desk, axis):.0f} steps/s") for axis, name in enumerate("zyx")]
+        rows += [
+            (f"scroll along {name}", f"{1 / (taken := scroll(desk, axis)):.0f} steps/s, {1000 * taken:.0f} ms a step")
+            for axis, name in enumerate("zyx")
+        ]
         bare, drawn = clicks(desk)
         rows += [("click to disk", f"{1000 * bare:.1f} ms"), ("click to disk and drawn", f"{1000 * drawn:.0f} ms")]
+        taken, late = solid(desk)
+        rows.append(("3-D view, from the menu to the picture", f"{taken:.1f} s (window busy for {1000 * late:.0f} ms at most)"))
+        rows += many(desk, arguments.particles)
         rows.append(("latency at rest, 95 %", f"{1000 * latency(desk, 3.0):.0f} ms"))
         if arguments.training:
             rows.append(("latency while training, 95 %", f"{1000 * training(desk, arguments.training):.0f} ms"))

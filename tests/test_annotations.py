@@ -453,6 +453,8 @@ def test_a_table_that_is_kept_is_what_is_on_the_disk_after_every_change(tmp_path
             change(store, store.table("a").ids)
             for name in ("a", "b"):
                 assert_same(store.table(name), fresh(store, name))
+            with AnnotationStore.open(store.path) as reader:
+                assert store.counts() == reader.counts()
 
 
 def test_tables_are_right_within_a_group_and_after_it_was_given_up(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from core.tomogram import Tomogram
 
-COLORS = "inferno"  # black where there is nothing, so that adding it changes nothing there
+COLORS = "magenta"  # unlike rings and crosshair; black where there is nothing, so that adding it changes nothing there
 
 
 class Overlay:

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.annotations.catalogue import Catalogue
 from core.annotations.records import Kind
-from core.annotations.rows import COLUMNS, listed, phrase, require_finite, rows_of, table_of
+from core.annotations.rows import COLUMNS, COUNTS, listed, phrase, require_finite, rows_of, table_of
 from core.errors import ProjectError
 from core.particles import Particle, ParticleTable, Source, Status
 
@@ -269,11 +269,12 @@ class AnnotationStore(Catalogue):
         dict[tuple[str, int, Status], int]
             How many of each tomogram, class and status; what there is none of is left out.
         """
-        query = (
-            "SELECT name, class, status, n FROM tomograms JOIN"
-            " (SELECT tomogram, class, status, count(*) AS n FROM particles GROUP BY tomogram, class, status) ON tomogram = id"
-        )
-        return {(name, class_id, Status(status)): n for name, class_id, status, n in self._rows(query)}
+        if self.read_only or self._grouped:
+            return self._count()
+        return self._tables.count(self._count)
+
+    def _count(self) -> dict[tuple[str, int, Status], int]:
+        return {(name, class_id, Status(status)): n for name, class_id, status, n in self._rows(COUNTS)}
 
     # ---- rows ----
 

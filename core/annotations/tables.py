@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.annotations.records import Change
-    from core.particles import ParticleTable
+    from core.particles import ParticleTable, Status
     from core.types import IntArray
+
+    Counts: TypeAlias = dict[tuple[str, int, Status], int]
 
 _FEW = 0.25  # part of a table up to which it is mended rather than read again
 _ARRAYS = ("ids", "positions", "class_ids", "scores", "sources", "statuses")
@@ -26,6 +28,7 @@ class Tables:
     def __init__(self) -> None:
         self._kept: dict[str, ParticleTable] = {}
         self._stale: dict[str, list[IntArray]] = {}
+        self._counts: Counts | None = None
 
     def get(self, tomogram_id: str, read: Callable[[IntArray | None], ParticleTable]) -> ParticleTable:
         """Return the table of a tomogram.
@@ -53,6 +56,23 @@ class Tables:
         self._kept[tomogram_id], self._stale[tomogram_id] = known, []
         return known
 
+    def count(self, read: Callable[[], Counts]) -> Counts:
+        """Return how many particles there are.
+
+        Parameters
+        ----------
+        read : Callable[[], Counts]
+            Counts them.
+
+        Returns
+        -------
+        Counts
+            How many of each tomogram, class and status; the caller's own.
+        """
+        if self._counts is None:
+            self._counts = read()
+        return dict(self._counts)
+
     def note(self, change: Change) -> None:
         """Take notice of a change that has happened.
 
@@ -61,6 +81,7 @@ class Tables:
         change : Change
             What was changed.
         """
+        self._counts = None
         if change.kind in (Kind.TOMOGRAMS, Kind.SEVERAL):
             self._kept.clear()
         for name in self._kept:
