@@ -52,14 +52,14 @@ class MovieDialog(QDialog):
         for name, spin, low, high, value, unit in (
             ("From", self.first, 1, 1, 1, ""),
             ("To", self.last, 1, 1, 1, ""),
-            ("One of", self.step, 1, 99, 1, " sections"),
+            ("Step", self.step, 1, 99, 1, " sections"),
             ("Speed", self.rate, 1, FASTEST, 15, " frames a second"),
             ("Size", self.edge, 16, 4096, 640, " pixels at most"),
         ):
             spin.setRange(low, high)
             spin.setValue(value)
             spin.setSuffix(unit)
-            spin.setSpecialValueText("1, all of them" if spin is self.step else "")
+            spin.setSpecialValueText("1 section" if spin is self.step else "")
             form.addRow(name, spin)
         form.addRow("", self.rings)
         row = QHBoxLayout()

@@ -11,6 +11,7 @@ from vispy.scene.visuals import Line, Markers, Volume
 from vispy.visuals.transforms import STTransform
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
     from app.layers.particles import Rings
@@ -29,7 +30,15 @@ EDGES = np.array([(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a &
 
 
 class Solid:
-    """Made when somebody first asks for it; units are voxels of the tomogram, x y z as vispy has them."""
+    """Made when somebody first asks for it; units are voxels of the tomogram, x y z as vispy has them.
+
+    Attributes
+    ----------
+    texture : ndarray | None
+        (z, y, x) what went to the graphics card.
+    shape : Shape
+        (z, y, x) voxels of the tomogram itself.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         self._canvas = SceneCanvas(keys=None, bgcolor=BACKGROUND, parent=parent, show=False)
@@ -40,6 +49,7 @@ class Solid:
         self._balls.set_data(pos=np.zeros((1, 3), np.float32))  # vispy asks where they are before there are any
         self._balls.visible = False
         self._up = False
+        self.texture: NDArray[Any] | None = None
         self.shape: Shape = (1, 1, 1)
         self._aim()
 
@@ -48,11 +58,6 @@ class Solid:
         """The widget to show."""
         widget: QWidget = self._canvas.native
         return widget
-
-    @property
-    def texture(self) -> Any:
-        """(z, y, x) what went to the graphics card; None before anything did."""
-        return None if self._volume is None else self._volume._last_data
 
     def _aim(self) -> None:
         # both ways are turns, never mirrors: sections show x to the right and y downwards, so z goes into the screen
@@ -72,10 +77,10 @@ class Solid:
         shape : Shape
             (z, y, x) voxels of the tomogram itself.
         """
-        self.shape = shape
+        self.texture, self.shape = copy.data, shape
         if self._volume is not None:
             self._volume.parent = None
-        self._volume = Volume(copy.data, clim=(0, 255), method="mip", cmap=SHADES)
+        self._volume = Volume(self.texture, clim=(0, 255), method="mip", cmap=SHADES)
         self._volume.parent = self._view.scene
         middle = (copy.step - 1) / 2
         self._volume.transform = STTransform(scale=(copy.step,) * 3, translate=(middle,) * 3)
