@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +14,10 @@ pytest.importorskip("napari")
 from qtpy.QtGui import QImage
 
 from core.io.volumes import write_mrc
+from core.messages import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
@@ -288,6 +292,35 @@ def test_three_dimensions_are_made_when_asked_for_from_a_small_copy(opened: Appl
     qtbot.waitUntil(lambda: corner.in_solid and corner.solid.shape == SHAPE, timeout=5000)
     window.solid.trigger()
     assert not corner.in_solid
+
+
+def test_the_window_closes_while_three_dimensions_are_prepared(
+    opened: Application, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.controllers import viewing
+
+    begun = []
+
+    def endless(tomogram: object) -> Iterator[Progress]:
+        begun.append(tomogram)
+        while True:
+            time.sleep(0.005)
+            yield Progress(stage="Preparing", done=0, total=1)
+
+    monkeypatch.setattr(viewing, "small_copy", endless)
+    opened.window.solid.trigger()
+    qtbot.waitUntil(lambda: len(begun) == 1, timeout=5000)
+    opened.window.solid.trigger()
+    opened.window.solid.trigger()  # what was begun is good for the second request, too
+    assert "Preparing" in opened.window.views.corner.text.text()
+    opened.session.set_tomogram(dataclasses.replace(opened.session.tomogram))  # as when another is opened
+    qtbot.waitUntil(lambda: len(begun) == 2, timeout=5000)
+    assert begun[1] is opened.session.tomogram
+    started = time.monotonic()
+    opened.viewing.close()
+    assert time.monotonic() - started < 1
+    opened.window.solid.trigger()
+    assert not opened.window.views.corner.in_solid
 
 
 @pytest.mark.parametrize("upwards", [False, True])

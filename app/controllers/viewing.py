@@ -76,28 +76,35 @@ class ViewController(QObject):
         tomogram, corner = self._session.tomogram, self._views.corner
         if self._copying is not tomogram:
             self._copy = None
+            self._copying = None if self._job is None else self._copying
         if not self._solid or tomogram is None:
             corner.show_text()
         elif self._copy is not None:
             corner.show_solid(self._copy, tomogram.shape)
-        elif self._job is not None:
-            self._job.cancel()  # of another tomogram; when it has ended, this is called again
         else:
             corner.show_text()
             corner.wait(True)
+            self._make_copy(tomogram)
+
+    def _make_copy(self, tomogram: Tomogram) -> None:
+        if self._job is None:
             self._copying = tomogram
             self._job = Job(small_copy(tomogram), "3-D view", self)
             self._job.succeeded.connect(self._on_job_succeeded)
             self._job.failed.connect(self._on_job_failed)
             self._job.finished.connect(self._on_job_finished)
             self._job.start()
+        elif self._copying is not tomogram:
+            self._job.cancel()  # when it has ended, this is called again
 
     def close(self) -> None:
         """Let no thread outlive the window."""
         self._solid = False
         if self._job is not None:
+            self._job.finished.disconnect(self._on_job_finished)  # the window may be gone when that would arrive
             self._job.cancel()
             self._job.wait()
+            self._job = None
 
     def _on_job_succeeded(self, copy: SmallCopy) -> None:
         self._copy = copy
