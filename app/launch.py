@@ -78,6 +78,7 @@ class Application:
         window.closing.connect(self.close)
         window.step_changed.connect(self._on_step)
         self.project.opened.connect(lambda: window.go_to_step(MARK))
+        self.train.pick_wanted.connect(self._on_pick_wanted)
         self.pick.picked.connect(self.viewing.show_score_map)
         self.train.trained.connect(self._on_trained)
         window.pick.train_again_requested.connect(self._on_train_again)
@@ -135,6 +136,9 @@ class Application:
         self.train.train_again()
         self._then_pick = self.runner.busy
 
+    def _on_pick_wanted(self) -> None:
+        self._then_pick = True
+
     def _forget_round(self) -> None:
         self._then_pick = False
 
@@ -144,7 +148,7 @@ class Application:
         self.window.go_to_step(PICK)
         if self._then_pick:
             self._forget_round()
-            self.pick.pick()
+            self.runner.when_free(self.pick.pick)
 
     def _on_runner_busy(self, busy: bool, _name: str) -> None:
         if not busy:
@@ -152,9 +156,12 @@ class Application:
 
     def close(self) -> None:
         """Stop what runs and let go of the project."""
+        from app import notify
+
         self.viewing.close()
         self.runner.close()
         self.project.close()
+        notify.close_all()
 
 
 def _quiet() -> None:

@@ -88,13 +88,25 @@ def show(exc: BaseException, parent: QWidget | None = None) -> None:
     box.setWindowTitle("DeepETPicker")
     box.setText(sentence(exc))
     copy = None if isinstance(exc, PickerError) else box.addButton("Copy diagnostics", QMessageBox.ButtonRole.ActionRole)
-    box.addButton(QMessageBox.StandardButton.Ok)
+    box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Ok))  # with two buttons, Qt would let Esc close nothing
     if copy is not None:
         text = diagnostics(exc)
         copy.clicked.disconnect()  # copying does not close the box
         copy.clicked.connect(lambda: QApplication.clipboard().setText(text))
     box.setAttribute(box_delete_on_close())
+    # where no window is active there is no parent, and a box that nobody holds would vanish at once
+    _open.append(box)
+    box.finished.connect(lambda _result: _open.remove(box))
     box.open()
+
+
+_open: list[QMessageBox] = []
+
+
+def close_all() -> None:
+    """Close what was told: it must not outlive the window."""
+    for box in list(_open):
+        box.close()
 
 
 def ask(question: str) -> bool:

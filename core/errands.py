@@ -52,9 +52,10 @@ def train_model(
     model: Path,
     *,
     start: Path | None = None,
+    resume: bool = False,
     cache: Path | None = None,
 ) -> Generator[Message, None, Trained]:
-    """Train a network and save it.
+    """Train a network and save it; the run keeps a log.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ def train_model(
         File for the best network.
     start : Path | None
         Begin with this network instead of a fresh one.
+    resume : bool
+        Go on with the run in that folder.
     cache : Path | None
         Folder for filtered volumes.
 
@@ -84,10 +87,11 @@ def train_model(
         Where it is and how good it is.
     """
     from core.checkpoint import load_checkpoint, save_checkpoint
+    from core.runs import logged
     from core.training import train
 
     begin = None if start is None else load_checkpoint(start)
-    best = yield from train(examples, classes, config, run, start=begin, cache=cache)
+    best = yield from logged(train(examples, classes, config, run, resume=resume, start=begin, cache=cache), run)
     save_checkpoint(best, model)
     return Trained(model=model, f1=best.metrics["f1"], thresholds=best.thresholds)
 

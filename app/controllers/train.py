@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from app import notify
+from app.panels.log import LogView
+from core.annotations import Role
+from core.configfile import load_config
 from core.errors import PickerError
 from core.messages import EpochDone, Notice
 from core.particles import Status
+from core.runs import LOG, inputs_of, note, note_inputs, unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from app.panels.preparing import PreparingForm
     from app.panels.train import TrainPanel
     from app.session import Session
+    from core.config import RunConfig
+    from core.errands import Trained
+    from core.examples import Example
+    from core.particles import ClassSpec
 
 ENOUGH = 15  # marks of a class from which training usually works
 NAME = "Training"
@@ -28,13 +36,18 @@ class TrainController(QObject):
     """Starts training and hands its network to picking."""
 
     trained = Signal()
+    pick_wanted = Signal()
     said = Signal(str)
 
     def __init__(self, session: Session, runner: Runner, panel: TrainPanel, preparing: PreparingForm) -> None:
         super().__init__()
         self._session, self._runner, self._panel, self._preparing = session, runner, panel, preparing
         self._run: Path | None = None
+        self._last: Path | None = None  # the run that the log is of
+        self._log = LogView(panel)
         panel.train_requested.connect(self.train)
+        panel.resume_requested.connect(self.resume)
+        panel.log_requested.connect(self._on_panel_log)
         for signal in (session.table_changed, session.classes_changed, session.model_changed):
             signal.connect(self._show_ready)
         session.project_changed.connect(self._on_session_project)
@@ -68,14 +81,31 @@ class TrainController(QObject):
         return "Something else is running; wait for it or cancel it." if self._runner.busy else ""
 
     def _advice(self) -> str:
-        few = [f"{ENOUGH - n} more of {name}" for name, n in self.counts().items() if 0 < n < ENOUGH]
+        few = [f"{ENOUGH - n} more marks of {name}" for name, n in self.counts().items() if 0 < n < ENOUGH]
         if few:
-            return f"You can train now; {' and '.join(few)} would make it more reliable."
-        marks = ", ".join(f"{n} {name}" for name, n in self.counts().items() if n)
-        return f"Ready: {marks} marked."
+            said = f"You can train now; {' and '.join(few)} are recommended."
+        else:
+            said = f"Ready: {', '.join(f'{n} {name}' for name, n in self.counts().items() if n)} marked."
+        held = self._held()
+        return f"{said} F1 will be measured on {', '.join(held)}, from which nothing is learnt." if held else said
+
+    def _held(self) -> list[str]:
+        """Return the tomograms that the user keeps for checking, if they have marks."""
+        project = self._session.project
+        if project is None:
+            return []
+        marked = {name for (name, _, status), n in project.store.counts().items() if status is Status.ACCEPTED and n}
+        return [r.id for r in project.store.tomograms() if r.role is Role.VALIDATION and r.id in marked]
 
     def _show_ready(self) -> None:
         self._panel.set_ready(self.reason_not(), self._advice(), self._session.model is not None)
+
+    def _show_runs(self) -> None:
+        project = self._session.project
+        runs = [] if project is None or self._runner.busy else unfinished(project.runs)
+        self._panel.set_runs(
+            runs, "" if self._session.writable else "This project is open to look at only.", self._last is not None
+        )
 
     # ---- the job ----
 
@@ -84,10 +114,8 @@ class TrainController(QObject):
         project = self._session.project
         if project is None or self.reason_not():
             return
-        from core.errands import train_model
         from core.examples import check_examples, divide
         from core.gathering import chosen_classes, examples
-        from core.host import hosted
 
         try:
             config = self._panel.config(self._preparing.values())
@@ -95,18 +123,38 @@ class TrainController(QObject):
             check_examples(learnt, classes, config.train)
             divide(learnt, classes, config.train)
             run = project.new_run("train")
+            note_inputs(run, learnt, classes)
         except (PickerError, OSError) as exc:
             notify.show(exc)
             return
-        self._run = run
-        start = self._session.model if self._panel.again.isChecked() else None
         self._panel.curves.clear_points()
+        self._start(run, learnt, classes, config, start=self._session.model if self._panel.again.isChecked() else None)
+
+    def resume(self, run: Path) -> None:
+        """Go on with a run that was stopped."""
+        project = self._session.project
+        if project is None or self._runner.busy or not self._session.writable:
+            return
+        try:
+            learnt, classes = inputs_of(project, run)
+            config = load_config(run / "config.toml")
+        except PickerError as exc:
+            notify.show(exc)
+            return
+        self._start(run, learnt, classes, config, resume=True)
+
+    def _start(self, run: Path, learnt: list[Example], classes: list[ClassSpec], config: RunConfig, **how: Any) -> None:
+        from core.errands import train_model
+        from core.host import hosted
+
+        self._run = self._last = run
         self._panel.result.setText("")
+        note(run, "Resumed." if how.get("resume") else f"Started on {', '.join(one.tomogram.id for one in learnt)}.")
         self._runner.start(
             NAME,
-            hosted(train_model, learnt, classes, config, run, self._model(run), start=start, cache=project.folder / "cache"),
+            hosted(train_model, learnt, classes, config, run, self._model(run), cache=run.parent.parent / "cache", **how),
             message=self._on_message,
-            succeeded=self._on_succeeded,
+            succeeded=self._on_trained,
             failed=self._on_failed,
             cancelled=self._on_cancelled,
         )
@@ -126,6 +174,13 @@ class TrainController(QObject):
             self._panel.result.setText(f"F1 {message.f1:.2f} after {message.seconds / 60:.1f} min{best}")
         elif isinstance(message, Notice):
             self.said.emit(message.text)
+        if isinstance(message, EpochDone | Notice):
+            self._show_log()
+
+    def _on_trained(self, trained: Trained) -> None:
+        if self._panel.then_pick.isChecked():
+            self.pick_wanted.emit()
+        self._on_succeeded(trained)
 
     def _on_succeeded(self, trained: Any) -> None:
         self._run = None
@@ -140,11 +195,13 @@ class TrainController(QObject):
 
     def _on_failed(self, exc: Exception) -> None:
         self._run = None
-        self._panel.result.setText("Training stopped. Your marks are safe.")
+        self._panel.result.setText(f"Training stopped: {notify.sentence(exc)}")
         notify.show(exc)
 
     def _on_cancelled(self) -> None:
         run, self._run = self._run, None
+        if run is not None:
+            note(run, "Stopped by the user.")
         if run is not None and (run / "best.pt").exists():
             self._keep(run)
         else:
@@ -172,8 +229,27 @@ class TrainController(QObject):
         if not busy and hasattr(self, "_later"):
             self._start_keeping()
         self._show_ready()
+        self._show_runs()
+        self._show_log()
 
     def _on_session_project(self) -> None:
+        project = self._session.project
         self._panel.curves.clear_points()
         self._panel.result.setText("")
+        logs = [] if project is None else sorted(project.runs.glob(f"*/{LOG}"))
+        self._last = logs[-1].parent if logs else None
         self._show_ready()
+        self._show_runs()
+
+    def _on_panel_log(self) -> None:
+        self._log.show()
+        self._log.raise_()
+        self._show_log()
+
+    def _show_log(self) -> None:
+        if self._last is None or not self._log.isVisible():
+            return
+        try:
+            self._log.set_text((self._last / LOG).read_text(encoding="utf-8"))
+        except OSError as exc:
+            self._log.set_text(notify.sentence(exc))

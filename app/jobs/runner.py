@@ -25,6 +25,7 @@ class Runner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._job: Job | None = None
+        self._next: list[Callable[[], object]] = []
 
     @property
     def busy(self) -> bool:
@@ -74,6 +75,21 @@ class Runner(QObject):
         self.busy_changed.emit(True, name)
         job.start()
 
+    def when_free(self, start: Callable[[], object]) -> None:
+        """Call something now, or as soon as the job that runs has ended.
+
+        Parameters
+        ----------
+        start : Callable[[], object]
+            May start the next job.
+        """
+        self._next.append(start)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._next and self._job is None:
+            self._next.pop(0)()
+
     def cancel(self) -> None:
         """Ask the running job, if any, to stop."""
         if self._job is not None:
@@ -87,6 +103,7 @@ class Runner(QObject):
         bool
             False if the job did not stop in time.
         """
+        self._next.clear()
         if self._job is None:
             return True
         self._job.cancel()
@@ -97,3 +114,4 @@ class Runner(QObject):
         if job is not None:
             job.deleteLater()
         self.busy_changed.emit(False, "")
+        self._go_on()

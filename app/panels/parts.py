@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -103,3 +105,22 @@ def allow(widget: QWidget, reason_not: str, usual: str = "") -> None:
     """
     widget.setEnabled(not reason_not)
     widget.setToolTip(reason_not or usual)
+
+
+def spoken_time(name: str) -> str:
+    """Say the time that the name of a run begins with.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``20260131-174500-train``.
+
+    Returns
+    -------
+    str
+        Such as ``31 Jan 2026, 17:45:00``; the name itself where it begins otherwise.
+    """
+    try:
+        return f"{datetime.strptime(name[:15], '%Y%m%d-%H%M%S'):%d %b %Y, %H:%M:%S}"
+    except ValueError:
+        return name

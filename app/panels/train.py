@@ -6,16 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QScrollArea, QToolButton, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt.utils import signals_blocked
 
 from app.panels.form import Form
-from app.panels.parts import allow, column, heading, hint, primary, rule
+from app.panels.parts import allow, column, heading, hint, primary, rule, spoken_time
 from core.config import LabelConfig, NetworkConfig, RunConfig, TrainConfig
 from core.configfile import config_from_dict
 from core.settings import MINUTES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from core.messages import EpochDone
 
 SPLITS = {
@@ -77,6 +91,8 @@ class TrainPanel(QWidget):
     """A time, a button, the rest under Advanced."""
 
     train_requested = Signal()
+    resume_requested = Signal(object)  # the folder of a run
+    log_requested = Signal()
     edited = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -103,16 +119,24 @@ class TrainPanel(QWidget):
         self.again = QCheckBox("Continue from the last network")
         self.again.setToolTip("Learn from corrections without starting over")
         form.addRow(self.again)
+        self.then_pick = QCheckBox("Pick when trained")
+        self.then_pick.setToolTip("Pick the tomogram that is shown as soon as the network is ready")
+        form.addRow(self.then_pick)
         layout.addLayout(form)
         self.train = primary("Train")
         self.train.clicked.connect(self.train_requested)
         layout.addWidget(self.train)
+        self._add_runs(layout)
         self.legend = hint("Blue: loss, lower is better. Orange: F1 on held-back marks, 1 is perfect.")
         self.curves = Curves()
         self.result = heading("")
         self.result.setWordWrap(True)
-        for widget in (self.curves, self.legend, self.result, rule()):
+        for widget in (self.curves, self.legend, self.result):
             layout.addWidget(widget)
+        self.log = QPushButton("Show log")
+        self.log.clicked.connect(self.log_requested)
+        layout.addWidget(self.log)
+        layout.addWidget(rule())
         self.advanced = QToolButton()
         self.advanced.setText("Advanced")
         self.advanced.setCheckable(True)
@@ -124,6 +148,18 @@ class TrainPanel(QWidget):
         layout.addWidget(self.details, stretch=1)
         layout.addStretch(0)
         self.details.hide()
+
+    def _add_runs(self, layout: QVBoxLayout) -> None:
+        self.stopped = QWidget()
+        row = QHBoxLayout(self.stopped)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.runs, self.resume = QComboBox(), QPushButton("Resume")
+        self.runs.setToolTip("Runs that were stopped before their time was used up")
+        self.resume.clicked.connect(lambda: self.resume_requested.emit(self.runs.currentData()))
+        row.addWidget(self.runs, stretch=1)
+        row.addWidget(self.resume)
+        layout.addWidget(self.stopped)
+        self.stopped.hide()
 
     def _details(self) -> QScrollArea:
         inside = QWidget()
@@ -182,9 +218,19 @@ class TrainPanel(QWidget):
         self.again.setVisible(can_continue)
         self.again.setChecked(self.again.isChecked() and can_continue)
 
+    def set_runs(self, runs: Sequence[Path], reason_not: str, has_log: bool) -> None:
+        """List runs that can go on, the latest first."""
+        if [self.runs.itemData(row) for row in range(self.runs.count())] != list(runs):
+            self.runs.clear()
+            for run in runs:
+                self.runs.addItem(f"stopped run of {spoken_time(run.name)}", run)
+        self.stopped.setVisible(bool(runs))
+        allow(self.resume, reason_not, "Go on exactly where this run was stopped, with its own settings")
+        allow(self.log, "" if has_log else "There is no training to tell of yet.", "What the last training said, with times")
+
     def set_running(self, running: bool) -> None:
         """Freeze the inputs while training runs."""
-        for widget in (self.minutes, self.split, self.again, self.details, self.train):
+        for widget in (self.minutes, self.split, self.again, self.details, self.train, self.stopped):
             widget.setEnabled(not running)
 
     def _on_edited(self, _value: object) -> None:

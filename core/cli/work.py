@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from core.config import RunConfig
     from core.examples import Example
     from core.particles import ClassSpec
-
-INPUTS = "inputs.json"
-"""What a run was started on, so that it can be resumed."""
 
 
 def demo(
@@ -113,9 +109,10 @@ def _train(
     start: Checkpoint | None,
 ) -> None:
     from core.checkpoint import save_checkpoint
+    from core.runs import logged
     from core.training import train
 
-    job = train(learnt, specs, settings, run, resume=resume, start=start, cache=_beside(run, "cache"))
+    job = logged(train(learnt, specs, settings, run, resume=resume, start=start, cache=_beside(run, "cache")), run)
     try:
         checkpoint = report.follow(job)
     except KeyboardInterrupt:
@@ -140,27 +137,22 @@ def _beside(run: Path, name: str) -> Path:
 def _begun(folder: Path, names: Sequence[str] | None, classes: Sequence[str] | None) -> tuple[Path, list[Example], list[ClassSpec]]:
     """Gather what is to be learnt, make a folder for the run and note there what it was started on."""
     from core.gathering import chosen_classes, examples
-    from core.io.atomic import atomic_path
     from core.project import Project
+    from core.runs import note_inputs
 
     with Project.open(folder) as project:
         learnt, specs = examples(project, names), chosen_classes(project, classes)
         run = project.new_run("train")
-    inputs = {"tomograms": [one.tomogram.id for one in learnt], "classes": [spec.name for spec in specs]}
-    with atomic_path(run / INPUTS) as path:
-        path.write_text(json.dumps(inputs, indent=1, ensure_ascii=False), encoding="utf-8")
+    note_inputs(run, learnt, specs)
     return run, learnt, specs
 
 
 def _resumed(run: Path) -> tuple[Path, list[Example], list[ClassSpec]]:
     """Gather what the run was started on."""
-    from core.gathering import chosen_classes, examples
     from core.project import Project
+    from core.runs import INPUTS, inputs_of
 
-    try:
-        inputs = json.loads((run / INPUTS).read_text(encoding="utf-8"))
-        names, classes = inputs["tomograms"], inputs["classes"]
-    except (OSError, ValueError, KeyError) as exc:
-        raise ProjectError(f"{run} is not the folder of a training run: it has no readable {INPUTS}; choose one in runs.") from exc
+    if not (run / INPUTS).exists():
+        raise ProjectError(f"{run} is not the folder of a training run: it has no readable {INPUTS}; choose one in runs.")
     with Project.open(run.absolute().parent.parent) as project:
-        return run, examples(project, names), chosen_classes(project, classes)
+        return run, *inputs_of(project, run)

@@ -1,0 +1,181 @@
+"""Folders of training runs: what they were started on, how they went, and which of them can go on."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from core.configfile import load_config
+from core.errors import PickerError, ProjectError, os_reason
+from core.gathering import chosen_classes, examples
+from core.io.atomic import atomic_path
+from core.messages import EpochDone, Notice, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from core.examples import Example
+    from core.messages import Message
+    from core.particles import ClassSpec
+    from core.project import Project
+
+Result = TypeVar("Result")
+
+INPUTS = "inputs.json"
+LOG = "log.txt"
+
+
+def note_inputs(run: Path, learnt: Sequence[Example], classes: Sequence[ClassSpec]) -> None:
+    """Write down what a run is started on, so that it can be resumed.
+
+    Parameters
+    ----------
+    run : Path
+        Its folder.
+    learnt, classes : Sequence[Example], Sequence[ClassSpec]
+        What it learns from, and what it learns.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be written.
+    """
+    inputs = {"tomograms": [one.tomogram.id for one in learnt], "classes": [spec.name for spec in classes]}
+    with atomic_path(run / INPUTS) as path:
+        path.write_text(json.dumps(inputs, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def inputs_of(project: Project, run: Path) -> tuple[list[Example], list[ClassSpec]]:
+    """Gather what a run was started on.
+
+    Parameters
+    ----------
+    project : Project
+        That of the run.
+    run : Path
+        Its folder.
+
+    Returns
+    -------
+    tuple[list[Example], list[ClassSpec]]
+        As the project has them now.
+
+    Raises
+    ------
+    PickerError
+        If the folder is not of a run, or a tomogram or class is not there any more.
+    """
+    try:
+        inputs = json.loads((run / INPUTS).read_text(encoding="utf-8"))
+        names, classes = inputs["tomograms"], inputs["classes"]
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise ProjectError(f"{run} is not the folder of a training run: it has no readable {INPUTS}; choose one in runs.") from exc
+    return examples(project, names), chosen_classes(project, classes)
+
+
+def unfinished(runs: Path) -> list[Path]:
+    """List runs that were stopped before their time was used up and can go on.
+
+    Parameters
+    ----------
+    runs : Path
+        The folder of all runs.
+
+    Returns
+    -------
+    list[Path]
+        Their folders, the latest first.
+    """
+    found = [run.parent for run in runs.glob("*/last.pt") if (run.parent / INPUTS).exists()]
+    return sorted((run for run in found if _used(run) < 1), key=lambda run: run.name, reverse=True)
+
+
+def _used(run: Path) -> float:
+    """Return the part of its budget that a run had used at its last validation; 1 for a run that cannot be read."""
+    try:
+        history = json.loads((run / "history.json").read_text(encoding="utf-8"))
+        train = load_config(run / "config.toml").train
+        last = history[-1] if history else {"step": 0, "seconds": 0.0}
+        by_steps = last["step"] / train.steps if train.steps else 0.0
+        return float(max(by_steps, last["seconds"] / (60 * train.minutes) if train.minutes else 0.0))
+    except (OSError, ValueError, LookupError, TypeError, PickerError):
+        return 1.0
+
+
+# ---- the log ----
+
+
+def note(run: Path, text: str) -> None:
+    """Add a line with the time to the log of a run.
+
+    Parameters
+    ----------
+    run : Path
+        Its folder.
+    text : str
+        One line.
+
+    Raises
+    ------
+    ProjectError
+        If it cannot be written.
+    """
+    try:
+        with (run / LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {text}\n")
+    except OSError as exc:
+        raise ProjectError(f"Cannot write {run / LOG}: {os_reason(exc)}.") from exc
+
+
+def logged(steps: Generator[Message, None, Result], run: Path) -> Generator[Message, None, Result]:
+    """Write down what a job says while it runs.
+
+    Parameters
+    ----------
+    steps : Generator[Message, None, Result]
+        The job.
+    run : Path
+        The folder of its run.
+
+    Yields
+    ------
+    Message
+        The same.
+
+    Returns
+    -------
+    Result
+        The same.
+    """
+    stage = ""
+    try:
+        while True:
+            message = next(steps)
+            line, stage = _line(message, stage)
+            if line:
+                note(run, line)
+            yield message
+    except StopIteration as stop:
+        note(run, "Done.")
+        result: Result = stop.value
+        return result
+    except Exception as exc:
+        note(run, f"Failed: {exc}" if isinstance(exc, PickerError) else f"Failed: {type(exc).__name__}: {exc}")
+        raise
+    finally:
+        steps.close()
+
+
+def _line(message: Message, stage: str) -> tuple[str, str]:
+    """Say a message in one line, and which stage is reached; progress is only told where a stage begins."""
+    if isinstance(message, Notice):
+        return message.text, stage
+    if isinstance(message, EpochDone):
+        best = ", the best so far" if message.best else ""
+        figures = f"loss {message.loss:.4f}, held-back loss {message.validation_loss:.4f}, F1 {message.f1:.3f}"
+        return f"Step {message.step}, {message.seconds / 60:.1f} min: {figures}{best}", stage
+    if isinstance(message, Progress) and message.stage != stage:
+        return message.stage, message.stage
+    return "", stage
