@@ -77,6 +77,7 @@ class Application:
         window.busy_with = lambda: runner.name
         window.closing.connect(self.close)
         window.step_changed.connect(self._on_step)
+        window.step_changed.connect(lambda _step: self.export.refresh())
         self.project.opened.connect(lambda: window.go_to_step(MARK))
         self.train.pick_wanted.connect(self._on_pick_wanted)
         self.pick.picked.connect(self.viewing.show_score_map)

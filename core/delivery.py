@@ -81,7 +81,7 @@ def chosen(
 def deliver(
     project: Project,
     path: Path,
-    format: str,
+    format: str | None,
     *,
     tomogram_ids: Sequence[str],
     class_id: int | None = None,
@@ -99,7 +99,7 @@ def deliver(
         Where they are.
     path : Path
         The file.
-    format : str
+    format : str | None
         As for `core.io.particles.write_parts`.
     tomogram_ids : Sequence[str]
         Which tomograms.

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
 from app import notify
 from app.panels.export import SHOWN
+from core.config import ReviewConfig
 from core.delivery import chosen, deliver
 from core.errors import PickerError
+from core.io.particles.formats import Need
+from core.io.particles.registry import format_named
+from core.previews import preview_delivery
 
 if TYPE_CHECKING:
     from app.panels.export import ExportPanel
     from app.session import Session
-    from core.config import ReviewConfig
     from core.project import Project
-
-PIXELS = ("relion5",)  # formats that count in pixels of the tilt series
 
 
 class ExportController(QObject):
@@ -28,7 +29,11 @@ class ExportController(QObject):
 
     def __init__(self, session: Session, panel: ExportPanel) -> None:
         super().__init__()
-        self._session, self._panel = session, panel
+        self._session, self._panel, self._ready = session, panel, False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(300)
+        self._timer.timeout.connect(self.refresh)
         panel.export_requested.connect(self.export)
         panel.edited.connect(self._show)
         panel.copy_requested.connect(self._on_panel_copy)
@@ -66,22 +71,26 @@ class ExportController(QObject):
         tomogram = session.tomogram if session.tomogram is not None and session.tomogram.id == name else project.tomogram(name)
         return len(chosen(table, self._panel.class_id, self._reviews(), tuple(session.classes.values()), tomogram))
 
+    def _takes_pixels(self) -> bool:
+        return Need.PIXEL_SIZE in format_named(self._panel.format).needs
+
+    def _order(self) -> dict[str, Any]:
+        """Return what is handed over, for the preview and for the export alike."""
+        return {
+            "tomogram_ids": self._names(),
+            "class_id": self._panel.class_id,
+            "reviews": self._reviews(),
+            "pixel_size": self._panel.pixel_size.value() if self._takes_pixels() else None,
+            "names": {name: other for name, other in self._panel.config.names.items() if name in self._names()},
+        }
+
     def export(self) -> None:
         """Write, read back and say what came of it."""
         project = self._session.project
         if project is None:
             return
-        pixel_size = self._panel.pixel_size.value() if self._panel.format in PIXELS else None
         try:
-            done = deliver(
-                project,
-                self.path,
-                self._panel.format,
-                tomogram_ids=self._names(),
-                class_id=self._panel.class_id,
-                reviews=self._reviews(),
-                pixel_size=pixel_size,
-            )
+            done = deliver(project, self.path, self._panel.format, **self._order())
         except (PickerError, OSError) as exc:
             self._panel.result.setText("")
             notify.show(exc)
@@ -101,19 +110,54 @@ class ExportController(QObject):
             reason = "There is nothing to export yet: mark particles, or pick and accept some."
         else:
             reason = "" if self._panel.path.text().strip() else "Say which file to write."
-        self._panel.set_state(reason, f"{count} particles of {', '.join(names)}.", self._command(), self._panel.format in PIXELS)
+        self._panel.set_state(reason, f"{count} particles of {', '.join(names)}.", self._command(), self._takes_pixels())
+        self._panel.set_names(names)
+        self._ready = not reason
+        self._timer.start()
+
+    def refresh(self) -> None:
+        """Show which files would be written; only while somebody looks, for it writes a few particles aside."""
+        project = self._session.project
+        if not self._panel.isVisible():
+            return
+        if project is None or not self._ready:
+            self._panel.set_files([], "The files that Export will write")
+            return
+        try:
+            preview = preview_delivery(project, self.path, self._panel.format, **self._order())
+        except (PickerError, OSError) as exc:
+            self._panel.set_files([notify.sentence(exc)], notify.sentence(exc))
+            return
+        there = [file.path.name for file in preview.files if file.exists]
+        notices = list(preview.notices) + ([f"These are there already and will be replaced: {', '.join(there)}."] if there else [])
+        tip = "\n".join([*notices, "", str(preview.files[0].path), *preview.files[0].head])
+        self._panel.set_files(preview.tree(), tip.strip())
 
     def _command(self) -> str:
-        project = self._session.project
-        if project is None or self._reviews() is not None:
-            return ""  # what counts is set in the window only
+        project, reviews = self._session.project, self._reviews()
+        if project is None:
+            return ""
+        order = self._order()
         words = ["deepetpicker", "export", str(project.folder), "--out", str(self.path), "--format", self._panel.format]
-        words += [word for name in self._names() for word in ("--tomogram", name)]
+        words += [word for name in order["tomogram_ids"] for word in ("--tomogram", name)]
         if self._panel.class_id is not None:
             words += ["--class", self._session.classes[self._panel.class_id].name]
-        if self._panel.format in PIXELS:
-            words += ["--pixel-size", f"{self._panel.pixel_size.value():g}"]
+        if reviews is not None:
+            words += ["--status", "shown", *self._review_words(reviews)]
+        if order["pixel_size"] is not None:
+            words += ["--pixel-size", repr(order["pixel_size"])]
+        words += [word for name, other in order["names"].items() for word in ("--name", f"{name}={other}")]
         return shlex.join(words)
+
+    def _review_words(self, reviews: dict[int, ReviewConfig]) -> list[str]:
+        usual, words = ReviewConfig(), []
+        for number, review in reviews.items():
+            if number not in self._session.classes:
+                continue
+            for option, field in (("--threshold", "threshold"), ("--min-distance", "min_distance"), ("--edge", "edge")):
+                if getattr(review, field) != getattr(usual, field):
+                    words += [option, f"{self._session.classes[number].name}={getattr(review, field)!r}"]
+        return words
 
     # ---- callbacks ----
 

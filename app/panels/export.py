@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt.utils import signals_blocked
 
 from app.panels.parts import allow, column, heading, hint, primary, rule
@@ -58,8 +71,8 @@ class ExportPanel(QWidget):
         form.addRow("File", row)
         self._form = form
         layout.addLayout(form)
-        self.preview = hint()
-        layout.addWidget(self.preview)
+        self._add_names(layout)
+        self._add_preview(layout)
         self.export = primary("Export")
         self.export.clicked.connect(self.export_requested)
         layout.addWidget(self.export)
@@ -74,11 +87,52 @@ class ExportPanel(QWidget):
         self.path.textChanged.connect(self._on_edited)
         self.pixel_size.valueChanged.connect(self._on_pixel_size_changed)
 
+    def _add_preview(self, layout: QVBoxLayout) -> None:
+        self.preview = hint()
+        layout.addWidget(self.preview)
+        self.tree = QPlainTextEdit()
+        self.tree.setReadOnly(True)
+        self.tree.setFixedHeight(84)
+        self.tree.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        layout.addWidget(self.tree)
+
+    def _add_names(self, layout: QVBoxLayout) -> None:
+        self.names = QTableWidget(0, 2)
+        self.names.setHorizontalHeaderLabels(["Tomogram", "Name in the file"])
+        self.names.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.names.verticalHeader().hide()
+        self.names.verticalHeader().setDefaultSectionSize(24)
+        self.names.setFixedHeight(84)
+        self.names.setToolTip("Double-click a name to change it. RELION knows tomograms by their tilt series, such as TS_01.")
+        self.names.itemChanged.connect(self._on_name_changed)
+        layout.addWidget(self.names)
+
+    def set_names(self, tomograms: Sequence[str]) -> None:
+        """List what the tomograms will be called."""
+        with signals_blocked(self.names):
+            self.names.setRowCount(len(tomograms))
+            for row, name in enumerate(tomograms):
+                fixed = QTableWidgetItem(name)
+                fixed.setFlags(Qt.ItemFlag.ItemIsEnabled)
+                self.names.setItem(row, 0, fixed)
+                self.names.setItem(row, 1, QTableWidgetItem(self._names.get(name, name)))
+
+    def set_files(self, lines: Sequence[str], tip: str) -> None:
+        """Show which files will be written."""
+        self.tree.setPlainText("\n".join(lines))
+        self.tree.setToolTip(tip)
+
+    def _on_name_changed(self, item: QTableWidgetItem) -> None:
+        tomogram, name = self.names.item(item.row(), 0).text(), item.text().strip()
+        self._names.pop(tomogram, None)
+        if name and name != tomogram:
+            self._names[tomogram] = name
+        self.edited.emit()
+
     def _add_command(self, layout: QVBoxLayout) -> None:
         layout.addWidget(heading("The same on the command line"))
         self.command = QLineEdit()
         self.command.setReadOnly(True)
-        self.command.setPlaceholderText("for accepted particles only")
         self.copy = QPushButton("Copy")
         self.copy.clicked.connect(self.copy_requested)
         row = QHBoxLayout()

@@ -10,9 +10,12 @@ import typer
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from core.cli.report import Report
+    from core.config import ReviewConfig
     from core.io.particles import TiltSeriesGeometry
+    from core.project import Project
 
 _PANEL = "Formats of other programs (docs/formats.md)"
 
@@ -139,3 +142,52 @@ def format_options(words: Iterable[str] | None, format: str | None) -> dict[str,
     if format is None:
         raise ConfigError("An option belongs to a format; give --format with --option.")
     return format_named(format).parsed(words)
+
+
+def export_shown(
+    report: Report,
+    project: Project,
+    out: Path,
+    names: list[str],
+    ids: list[int] | None,
+    reviews: dict[int, ReviewConfig],
+    series: Mapping[str, TiltSeriesGeometry],
+    called: Mapping[str, str],
+    format: str | None,
+    option: list[str] | None,
+) -> None:
+    """Export what the window shows: the accepted, and the candidates that count.
+
+    Parameters
+    ----------
+    report : Report
+        Who is told.
+    project : Project
+        An open project.
+    out, names, ids, reviews, series, called, format, option
+        File, tomograms, classes, what is asked of candidates, tilt series, other names, format and its choices, as read.
+
+    Raises
+    ------
+    PickerError
+        As `core.delivery.deliver`.
+    """
+    from core.delivery import deliver
+
+    if ids is not None and len(ids) > 1:
+        raise typer.BadParameter("--status shown goes with one --class, or with all classes")
+    done = deliver(
+        project,
+        out,
+        format,
+        tomogram_ids=names,
+        class_id=None if ids is None else ids[0],
+        reviews=reviews,
+        tilt_series=series,
+        names=called,
+        options=format_options(option, format),
+    )
+    for notice in done.notices:
+        report.note(notice)
+    files = [str(path) for path in done.files]
+    report.result({"exported": done.count, "files": files}, f"Exported {done.count} particles to {', '.join(files)}.")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from core.config import DeviceName
+from core.config import DeviceName, ReviewConfig
 from core.config import Preset as PresetName
 from core.errors import ConfigError
 from core.tomogram import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.particles import ClassSpec
 
 BUDGET, SETTINGS = "Training budget", "Settings"
 
@@ -41,6 +46,43 @@ PixelSize: TypeAlias = Annotated[
 ]
 Classes: TypeAlias = Annotated[list[str] | None, typer.Option("--class", metavar="NAME", help="Only this class; repeatable.")]
 Names: TypeAlias = Annotated[list[str] | None, typer.Option("--tomogram", metavar="NAME", help="Only this tomogram; repeatable.")]
+
+
+ByClass: TypeAlias = Annotated[
+    list[str] | None, typer.Option(metavar="CLASS=VALUE", help="With --status shown; repeatable.", show_default=False)
+]
+
+
+def reviews_of(asked: Mapping[str, list[str] | None], classes: Sequence[ClassSpec]) -> dict[int, ReviewConfig]:
+    """Read what is asked of the candidates of each class.
+
+    Parameters
+    ----------
+    asked : Mapping[str, list[str] | None]
+        By field of `ReviewConfig`, words such as ``ribosome=0.7``.
+    classes : Sequence[ClassSpec]
+        The classes of the project.
+
+    Returns
+    -------
+    dict[int, ReviewConfig]
+        By class id.
+
+    Raises
+    ------
+    ConfigError
+        If a word is none such, or a value is out of range.
+    """
+    numbers, values = {spec.name: spec.id for spec in classes}, dict[int, dict[str, float]]()
+    for field, words in asked.items():
+        for word in words or ():
+            name, _, value = word.rpartition("=")
+            try:
+                values.setdefault(numbers[name], {})[field] = float(value)
+            except (KeyError, ValueError) as exc:
+                known = ", ".join(numbers) or "none yet"
+                raise ConfigError(f"Expected a class and a number, such as ribosome=0.7, not {word!r}; classes: {known}.") from exc
+    return {number: ReviewConfig(**fields) for number, fields in values.items()}
 
 
 def parsed_box(text: str, shape: tuple[int, int, int]) -> Box:

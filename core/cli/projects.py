@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from core.cli.formats import FileFormat, FormatOptions, OtherNames, TomogramsStar, format_options, other_names, tilt_series_of
-from core.cli.options import Classes, Json, Names, PixelSize, VoxelSize, parsed_box
+from core.cli.formats import (
+    FileFormat,
+    FormatOptions,
+    OtherNames,
+    TomogramsStar,
+    export_shown,
+    format_options,
+    other_names,
+    tilt_series_of,
+)
+from core.cli.options import ByClass, Classes, Json, Names, PixelSize, VoxelSize, parsed_box, reviews_of
 from core.cli.report import Report
 from core.errors import ConfigError
 from core.particles import ClassSpec, Status
@@ -169,7 +178,13 @@ def _said(done: Imported, tomogram: str) -> str:
 def export(
     project: Annotated[Path, typer.Argument(help="Project folder.")],
     out: Annotated[Path, typer.Option(help="File to write; its ending decides the format: .csv, .tsv, .star, .coords.")],
-    status: Annotated[Literal["accepted", "candidate", "rejected", "all"], typer.Option(help="Which particles.")] = "accepted",
+    status: Annotated[
+        Literal["accepted", "candidate", "rejected", "all", "shown"],
+        typer.Option(help="Which particles; shown: the accepted, and the candidates that count by the three options below."),
+    ] = "accepted",
+    threshold: ByClass = None,
+    min_distance: ByClass = None,
+    edge: ByClass = None,
     tomogram: Names = None,
     classes: Classes = None,
     pixel_size: PixelSize = None,
@@ -180,6 +195,9 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export particles for other programs.
+
+    With --status shown, candidates of a class count from a score on (--threshold ribosome=0.7), at a distance in diameters from
+    better ones (--min-distance), and so many voxels away from the tomogram's faces (--edge).
 
     [bold]Example:[/]  deepetpicker export ribosomes --status candidate --out picks.star --tomograms-star tomograms.star
     """
@@ -192,6 +210,12 @@ def export(
         ids = [spec.id for spec in chosen_classes(work, classes)] if classes else None
         called = other_names(name, names)
         series = tilt_series_of(names, pixel_size, tomograms_star, called)
+        asked = {"threshold": threshold, "min_distance": min_distance, "edge": edge}
+        if status == "shown":
+            export_shown(report, work, out, names, ids, reviews_of(asked, work.store.classes()), series, called, format, option)
+            return
+        if any(asked.values()):
+            raise typer.BadParameter("--threshold, --min-distance and --edge go with --status shown")
         wanted = None if status == "all" else Status[status.upper()]
         counts = work.store.counts()
         written = work.export_particles(

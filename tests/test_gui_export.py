@@ -1,0 +1,118 @@
+"""Exporting from the window: what is shown before, and a command that does the same."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from core.cli import run
+from core.io.volumes import write_mrc
+from core.particles import ClassSpec, ParticleTable, Source, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+    from app.launch import Application
+
+
+@pytest.fixture
+def picked(desk: Application, tmp_path: Path) -> Application:
+    """Two tomograms with marks and candidates of two classes, one without any, and thresholds."""
+    rng = np.random.default_rng(0)
+    files = [tmp_path / f"rec_TS_0{number}_bin4.mrc" for number in (1, 2, 3)]
+    for file in files:
+        write_mrc(file, rng.normal(size=(16, 60, 60)).astype(np.float32), 10.0)
+    desk.project.close()
+    desk.project.open_paths([str(file) for file in files])
+    store = desk.session.project.store
+    store.add_class(ClassSpec(id=2, name="big one", diameter=120.0))
+    for file in files[:2]:
+        for status in (Status.ACCEPTED, Status.CANDIDATE, Status.REJECTED):
+            places = rng.uniform((0, 0, 0), (15, 59, 59), (30, 3))
+            table = ParticleTable.build(
+                file.stem, places, rng.integers(1, 3, 30), scores=rng.random(30), source=Source.PICKED, status=status
+            )
+            store.add_many(table)
+    review = desk.session.review_of(1)
+    desk.session.set_review({1: replace(review, threshold=0.3, min_distance=0.4, edge=3.0), 2: replace(review, threshold=0.65)})
+    desk.window.go_to_step(4)
+    return desk
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("scope", [0, 1])
+@pytest.mark.parametrize("kind", ["relion5", "csv", "coords"])
+@pytest.mark.parametrize("named", [False, True])
+def test_the_copied_command_writes_the_same_bytes(
+    picked: Application, tmp_path: Path, which: int, scope: int, kind: str, named: bool
+) -> None:
+    panel, place = picked.window.export, tmp_path / "out"
+    place.mkdir()
+    row = next(row for row in range(panel.kind.count()) if panel.kind.itemData(row)[0] == kind)
+    panel.kind.setCurrentIndex(row)
+    panel.which.setCurrentIndex(which)
+    panel.scope.setCurrentIndex(scope)
+    panel.pixel_size.setValue(2.5)
+    if kind == "coords":
+        panel.classes.setCurrentIndex(panel.classes.findData(2))
+    if named:
+        panel.names.item(0, 1).setText("Position_7")
+    panel.path.setText(str(place / f"picks{panel.suffix}"))
+    panel.copy.click()
+    picked.export.export()
+    assert "read back and checked" in panel.result.text()
+    from_window = written(place)
+    for file in place.rglob("*"):
+        if file.is_file():
+            file.unlink()
+    words = shlex.split(panel.command.text())
+    panel.classes.setCurrentIndex(0)
+    picked.project.close()
+    assert run(words[1:]) == 0
+    assert from_window
+    assert written(place) == from_window
+    if named and kind != "coords":
+        assert any(b"Position_7" in text or "Position_7" in name for name, text in from_window.items())
+
+
+def test_the_files_are_shown_before_they_are_written(picked: Application, tmp_path: Path, qtbot: QtBot) -> None:
+    panel = picked.window.export
+    panel.kind.setCurrentIndex(next(row for row in range(panel.kind.count()) if panel.kind.itemData(row)[0] == "relion5"))
+    panel.which.setCurrentIndex(0)
+    panel.scope.setCurrentIndex(1)
+    panel.names.item(1, 1).setText("Position_7")
+    panel.path.setText(str(tmp_path / "new" / "picks.star"))
+    qtbot.waitUntil(lambda: "Position_7" in panel.tree.toPlainText(), timeout=10_000)
+    assert "TS_01" in panel.tree.toPlainText()
+    assert not (tmp_path / "new").exists()
+    assert picked.keeper.current().export.names == {"rec_TS_02_bin4": "Position_7"}
+
+
+def test_two_tomograms_of_one_name_are_a_sentence_before_the_export(picked: Application, qtbot: QtBot) -> None:
+    panel = picked.window.export
+    panel.kind.setCurrentIndex(next(row for row in range(panel.kind.count()) if panel.kind.itemData(row)[0] == "relion5"))
+    panel.scope.setCurrentIndex(1)
+    panel.names.item(1, 1).setText("TS_01")
+    qtbot.waitUntil(lambda: "2 tomograms would be called" in panel.tree.toPlainText(), timeout=10_000)
+
+
+@pytest.mark.parametrize(
+    "words", [["--threshold", "ghost=0.5"], ["--threshold", "particle"], ["--edge", "particle=-1"], ["--threshold", "particle=2"]]
+)
+def test_wrong_words_on_the_command_line_are_a_sentence(picked: Application, tmp_path: Path, words: list[str]) -> None:
+    folder = picked.session.project.folder
+    picked.project.close()
+    assert run(["export", str(folder), "--out", str(tmp_path / "a.csv"), "--status", "shown", *words]) == 1
+    assert not (tmp_path / "a.csv").exists()
