@@ -24,7 +24,7 @@ HEADERS = {
     "All": "Tick it where every particle is marked: the rest is then taught as background",
 }
 USES = {
-    Role.BOTH: ("train + check", "Training learns from it; a part of its marks may be held back to check on"),
+    Role.BOTH: ("both", "Training learns from it; a part of its marks may be held back to check on"),
     Role.TRAIN: ("train", "Training learns from all its marks"),
     Role.VALIDATION: ("check", "Held back as a whole: F1 is measured on its marks, nothing is learnt from them"),
     Role.NONE: ("not used", "Training leaves it out; it can be picked all the same"),
@@ -62,7 +62,7 @@ class TomogramList(QTableWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.horizontalHeader()
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((MARKS, 54), (USE, 130), (ALL, 34)):
+        for column, width in ((MARKS, 54), (USE, 104), (ALL, 34)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         self.setFixedHeight(140)

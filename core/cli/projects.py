@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from core.tomogram import Box, Tomogram
 
 Choice = Literal["accepted", "candidate", "rejected"]
+Which = Annotated[
+    Literal["accepted", "candidate", "rejected", "all", "shown"],
+    typer.Option(help="Which particles; shown: the accepted, and the candidates that count by the three options below."),
+]
 
 
 def new(
@@ -178,10 +182,7 @@ def _said(done: Imported, tomogram: str) -> str:
 def export(
     project: Annotated[Path, typer.Argument(help="Project folder.")],
     out: Annotated[Path, typer.Option(help="File to write; its ending decides the format: .csv, .tsv, .star, .coords.")],
-    status: Annotated[
-        Literal["accepted", "candidate", "rejected", "all", "shown"],
-        typer.Option(help="Which particles; shown: the accepted, and the candidates that count by the three options below."),
-    ] = "accepted",
+    status: Which = "accepted",
     threshold: ByClass = None,
     min_distance: ByClass = None,
     edge: ByClass = None,
