@@ -36,6 +36,10 @@ _WORDS = {
 }
 
 
+_OTHERS = ({"experiment", "particle_type"}, {"pos_x", "shift_x", "phi"})
+"""Columns that tell programs which count otherwise; they have formats of their own."""
+
+
 class Header(NamedTuple):
     """The line that names the columns: what separates them, the line number from 1, and the names."""
 
@@ -116,9 +120,10 @@ def is_delimited(head: Head) -> bool:
     Returns
     -------
     bool
-        True for what `read_delimited` reads.
+        True for what `read_delimited` reads and no other program has made.
     """
-    return header_of(head.text) is not None
+    header = header_of(head.text)
+    return header is not None and not any(others <= set(header.fields) for others in _OTHERS)
 
 
 def read_delimited(path: Path, order: ReadOrder) -> ReadPicks:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.io.particles.coords import COORDS, CRYOLO_COORDS
+from core.io.particles.coords import COORDS
+from core.io.particles.copick import COPICK
+from core.io.particles.cryolo import CBOX, CRYOLO
 from core.io.particles.delimited import CSV
+from core.io.particles.kaggle import KAGGLE
+from core.io.particles.markers import MARKERS
+from core.io.particles.pointtables import ARTIAX, NAPARI
+from core.io.particles.portal import PORTAL
 from core.io.particles.relion import RELION3, RELION4
 from core.io.particles.relion5 import RELION5
+from core.io.particles.shrec import SHREC
 from core.io.particles.warp import SPECIES_OF_M, WARP
 
 if TYPE_CHECKING:
@@ -19,9 +26,17 @@ FORMATS: tuple[Format, ...] = (
     WARP,
     RELION4,
     RELION3,
+    CBOX,
+    COPICK,
+    PORTAL,
+    MARKERS,
     CSV,
+    KAGGLE,
+    NAPARI,
+    ARTIAX,
     COORDS,
-    CRYOLO_COORDS,
+    CRYOLO,
+    SHREC,
 )
 READABLE = tuple(known for known in FORMATS if known.read is not None)
 WRITABLE = tuple(known for known in FORMATS if known.write is not None)
