@@ -30,6 +30,7 @@ class Application:
         from app import style
         from app.controllers.annotate import AnnotateController
         from app.controllers.export import ExportController
+        from app.controllers.importing import ImportController
         from app.controllers.movie import MovieController
         from app.controllers.pick import PickController
         from app.controllers.project import ProjectController
@@ -56,6 +57,7 @@ class Application:
         self.train = TrainController(session, runner, window.train, window.tomograms.preparing)
         self.pick = PickController(session, runner, window.pick, window.views)
         self.export = ExportController(session, window.export)
+        self.importing = ImportController(session, window.importing)
         self.movies = MovieController(session, runner, window.movies, window.views)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.train, window.pick, window.export)
@@ -86,9 +88,19 @@ class Application:
         window.train.train_requested.connect(self._forget_round)
         window.jobs.cancel_requested.connect(self._forget_round)
         self.pick.reason_not_again = self.train.reason_not
+        window.marks.import_requested.connect(self.importing.open)
         window.marks.reclassify_requested.connect(self.pick.reclassify)
         self.pick.fly_requested.connect(self.annotate.fly_to)
-        for controller in (self.project, self.tomograms, self.annotate, self.train, self.pick, self.movies, self.keeper):
+        for controller in (
+            self.project,
+            self.tomograms,
+            self.annotate,
+            self.train,
+            self.pick,
+            self.importing,
+            self.movies,
+            self.keeper,
+        ):
             controller.said.connect(window.jobs.say)
         self._connect_actions()
 
@@ -100,6 +112,7 @@ class Application:
             (window.remove, self.annotate.remove_selected),
             (window.accept, self.pick.accept),
             (window.reject, self.pick.reject),
+            (window.import_particles, self.importing.open),
             (window.snap, window.marks.snap.toggle),
             (window.forward, lambda: self.pick.walk(1)),
             (window.backward, lambda: self.pick.walk(-1)),

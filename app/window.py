@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from app.panels.export import ExportPanel
+from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
 from app.panels.marks import MarkPanel
 from app.panels.movie import MovieDialog
@@ -29,6 +30,7 @@ from app.panels.start import StartPage
 from app.panels.tomograms import TomogramPanel
 from app.panels.train import TrainPanel
 from app.views.triptych import Triptych
+from core.io.particles.registry import READABLE
 from core.io.volumes import suffixes
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class MainWindow(QMainWindow):
         self.start, self.views, self.jobs = StartPage(), Triptych(), JobBar()
         self.tomograms, self.marks, self.train, self.pick = TomogramPanel(), MarkPanel(), TrainPanel(), PickPanel()
         self.export, self.movies = ExportPanel(formats), MovieDialog(self)
+        self.importing = ImportDialog([(known.name, known.title) for known in READABLE], self)
         self._arrange()
         self._make_menus()
         self.start.tomogram_requested.connect(self.ask_tomogram)
@@ -122,6 +125,7 @@ class MainWindow(QMainWindow):
         self.open_folder = self._action(file, "Open OME-Zarr folder…", "", self.ask_folder)
         self.open_project = self._action(file, "Open project…", "Ctrl+Shift+O", self.ask_project)
         self.open_sample = self._action(file, "Open sample", "", self.start.sample_requested.emit)
+        self.import_particles = self._action(file, "Import particles…", "Ctrl+I")
         file.addSeparator()
         self._action(file, "Quit", "Ctrl+Q", self.close)
         self.undo = self._action(edit, "Undo", "Ctrl+Z")

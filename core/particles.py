@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions, Shape, Voxels
 
+# of classes, in their order
+COLORS = ("#ffd400", "#4fc3f7", "#ff7043", "#81c784", "#ba68c8", "#f06292", "#aed581", "#90a4ae", "#ffb74d")
+
 
 class Source(IntEnum):
     """Where a particle came from."""

@@ -219,3 +219,32 @@ def test_a_click_snaps_to_the_centre_when_asked_to(opened: Application) -> None:
     assert not opened.annotate.snapping
     click(opened, (18, 34, 30))
     assert np.abs(opened.session.table.positions[-1] - (18, 34, 30)).max() < 0.5
+
+
+# ---- importing ----
+
+
+def test_particles_of_a_file_are_shown_before_they_are_imported(opened: Application, tmp_path: Path) -> None:
+    dialog, before = opened.window.importing, state(opened)
+    (tmp_path / "in.csv").write_text("x,y,z,class\n1,2,3,ball\n30,20,10,rod\n99,5,5,rod\n")
+    opened.importing.open_path(str(tmp_path / "in.csv"))
+    assert dialog.isVisible()
+    assert "1 of 3 positions lie outside" in dialog.problem.text()
+    assert not dialog.accept_button.isEnabled()
+    assert [dialog.preview.item(2, place).text() for place in range(6)] == ["one", "99.00", "5.00", "5.00", "rod (new)", "no"]
+    dialog.outside.setCurrentIndex(dialog.outside.findData("drop"))
+    press(dialog.accept_button)
+    assert not dialog.isVisible()
+    assert opened.session.table.positions[-2:].tolist() == [[3, 2, 1], [10, 20, 30]]
+    assert [spec.name for spec in opened.session.classes.values()] == ["ball", "cube", "rod"]
+    opened.window.undo.trigger()
+    assert state(opened) == before
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence_in_the_dialog(opened: Application, tmp_path: Path) -> None:
+    dialog = opened.window.importing
+    (tmp_path / "in.csv").write_text("nothing to see\n")
+    opened.importing.open_path(str(tmp_path / "in.csv"))
+    assert "in.csv" in dialog.problem.text()
+    assert dialog.accept_button.toolTip() == dialog.problem.text()
+    dialog.reject()

@@ -13,7 +13,7 @@ from app.layers.particles import Rings, colors_of, symbols_of
 from core.centring import local_centre
 from core.display import under
 from core.errors import PickerError
-from core.particles import ClassSpec, Status
+from core.particles import COLORS, ClassSpec, Status
 
 if TYPE_CHECKING:
     from app.panels.marks import MarkPanel
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from core.types import Angstrom, Positions
 
 LEFT, RIGHT = 1, 2
-COLORS = ("#ffd400", "#4fc3f7", "#ff7043", "#81c784", "#ba68c8", "#f06292", "#aed581", "#90a4ae", "#ffb74d")
 
 
 class AnnotateController(QObject):

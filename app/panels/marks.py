@@ -47,6 +47,7 @@ class MarkPanel(QWidget):
     undo_requested = Signal()
     redo_requested = Signal()
     reclassify_requested = Signal(int)  # the selected one, to this class
+    import_requested = Signal()
     snap_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -104,6 +105,10 @@ class MarkPanel(QWidget):
         self.particles.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.particles.clicked.connect(self._on_particle_clicked)
         layout.addWidget(self.particles, stretch=1)
+        self.import_particles = QPushButton("Import particles…")
+        self.import_particles.setToolTip("From a file of another program, of any format that is known here (Ctrl+I)")
+        self.import_particles.clicked.connect(self.import_requested)
+        layout.addWidget(self.import_particles)
 
     def _prepare(self, view: QTableView) -> None:
         view.verticalHeader().hide()

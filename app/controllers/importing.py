@@ -1,0 +1,93 @@
+"""Importing particles: the dialog's answers become a proposal, and the proposal a change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from core.errors import PickerError
+
+if TYPE_CHECKING:
+    from app.panels.importing import ImportDialog
+    from app.session import Session
+    from core.project.proposing import ImportOrder
+
+
+class ImportController(QObject):
+    """Opens the dialog, keeps its preview up to date and imports."""
+
+    said = Signal(str)
+
+    def __init__(self, session: Session, dialog: ImportDialog) -> None:
+        super().__init__()
+        self._session, self._dialog = session, dialog
+        dialog.edited.connect(self.show)
+        dialog.import_requested.connect(self.carry_out)
+
+    def open(self) -> None:
+        """Ask for a file, then for the rest."""
+        if self._session.project is None:
+            self.said.emit("Open a tomogram first: particles need a place.")
+            return
+        self._fill()
+        if self._dialog.ask_path():
+            self._dialog.exec()
+
+    def open_path(self, path: str) -> None:
+        """Show what a file would become, without waiting for an answer."""
+        self._fill()
+        self._dialog.path.setText(path)
+        self._dialog.open()
+        self.show()
+
+    def _fill(self) -> None:
+        session = self._session
+        names = [] if session.project is None else [record.id for record in session.project.store.tomograms()]
+        shown = None if session.tomogram is None else session.tomogram.id
+        self._dialog.set_choices(names, shown, tuple(session.classes.values()))
+
+    def _order(self) -> ImportOrder | None:
+        from core.io.particles.frames import Unit
+        from core.project.proposing import ImportOrder
+
+        answers, project = self._dialog.answers(), self._session.project
+        target, path, unit = answers.pop("target"), answers.pop("path"), answers.pop("unit")
+        if project is None or not path:
+            return None
+        names = tuple(record.id for record in project.store.tomograms()) if target is None else (target,)
+        counted = None if unit is None else Unit(unit)
+        return ImportOrder(path=Path(path).expanduser(), tomogram_ids=names, unit=counted, **answers)
+
+    def show(self) -> None:
+        """Show what would be imported, or why it cannot be."""
+        from core.project.proposing import propose
+
+        project, order = self._session.project, self._order()
+        names = {number: spec.name for number, spec in self._session.classes.items()}
+        if project is None or order is None:
+            self._dialog.set_proposal(None, "Choose a file first.", names)
+            return
+        try:
+            proposal = propose(project, order)
+        except PickerError as exc:
+            self._dialog.set_proposal(None, str(exc), names)
+        else:
+            refused = "" if self._session.writable else "This project is open to look at only."
+            self._dialog.set_proposal(proposal, proposal.problem or refused, names)
+
+    def carry_out(self) -> None:
+        """Import what is shown."""
+        from core.project.proposing import carry_out
+
+        project, order = self._session.project, self._order()
+        if project is None or order is None:
+            return
+        try:
+            ids = carry_out(project, order)
+        except PickerError as exc:
+            self._dialog.set_proposal(None, str(exc), {})
+            return
+        self._dialog.accept()
+        self.said.emit(f"{len(ids)} particles imported from {order.path.name}. Ctrl+Z takes it back.")
