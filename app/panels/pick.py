@@ -113,6 +113,7 @@ class PickPanel(QScrollArea):
         row = QHBoxLayout()
         self.threshold, self.value = QSlider(Qt.Orientation.Horizontal), QLabel()
         self.threshold.setRange(0, STEPS)
+        self.threshold.setPageStep(STEPS // 50)
         self.threshold.valueChanged.connect(self._on_slider_moved)
         self.value.setMinimumWidth(36)
         row.addWidget(self.threshold, stretch=1)
