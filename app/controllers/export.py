@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from app.session import Session
     from core.project import Project
 
+FILES_TIP = "The files that Export will write"
+
 
 class ExportController(QObject):
     """Keeps the preview up to date and writes the files."""
@@ -72,7 +74,8 @@ class ExportController(QObject):
         return len(chosen(table, self._panel.class_id, self._reviews(), tuple(session.classes.values()), tomogram))
 
     def _takes_pixels(self) -> bool:
-        return Need.PIXEL_SIZE in format_named(self._panel.format).needs
+        chosen = format_named(self._panel.format)
+        return Need.PIXEL_SIZE in chosen.needs | chosen.wants
 
     def _order(self) -> dict[str, Any]:
         """Return what is handed over, for the preview and for the export alike."""
@@ -113,15 +116,16 @@ class ExportController(QObject):
         self._panel.set_state(reason, f"{count} particles of {', '.join(names)}.", self._command(), self._takes_pixels())
         self._panel.set_names(names)
         self._ready = not reason
-        self._timer.start()
+        if self._ready:
+            self._timer.start()
+        else:
+            self._timer.stop()  # when the window goes, nothing may come after it
+            self._panel.set_files([], FILES_TIP)
 
     def refresh(self) -> None:
         """Show which files would be written; only while somebody looks, for it writes a few particles aside."""
         project = self._session.project
-        if not self._panel.isVisible():
-            return
-        if project is None or not self._ready:
-            self._panel.set_files([], "The files that Export will write")
+        if project is None or not self._ready or not self._panel.isVisible():
             return
         try:
             preview = preview_delivery(project, self.path, self._panel.format, **self._order())
