@@ -86,6 +86,8 @@ def _all_scored(order: WriteOrder) -> bool:
 def _same_scores(found: FloatArray, wanted: FloatArray) -> bool:
     # a format may have no word for "no score"
     known = np.isfinite(wanted)
+    if not wanted[known].any():
+        return True  # zeros stand for none in several formats
     return bool(np.allclose(found[known], wanted[known], rtol=SCORE_TOLERANCE, atol=SCORE_TOLERANCE))
 
 

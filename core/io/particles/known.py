@@ -8,13 +8,20 @@ from core.io.particles.coords import COORDS
 from core.io.particles.copick import COPICK
 from core.io.particles.cryolo import CBOX, CRYOLO
 from core.io.particles.delimited import CSV
+from core.io.particles.dynamo import DYNAMO_TABLE
+from core.io.particles.eman2 import EMAN2, EMAN_BOX
+from core.io.particles.emmotl import EM_MOTL
+from core.io.particles.imod import IMOD
+from core.io.particles.imodtext import IMOD_TEXT
 from core.io.particles.kaggle import KAGGLE
 from core.io.particles.markers import MARKERS
+from core.io.particles.peet import PEET
 from core.io.particles.pointtables import ARTIAX, NAPARI
 from core.io.particles.portal import PORTAL
 from core.io.particles.relion import RELION3, RELION4
 from core.io.particles.relion5 import RELION5
 from core.io.particles.shrec import SHREC
+from core.io.particles.stopgap import STOPGAP
 from core.io.particles.warp import SPECIES_OF_M, WARP
 
 if TYPE_CHECKING:
@@ -30,6 +37,13 @@ FORMATS: tuple[Format, ...] = (
     COPICK,
     PORTAL,
     MARKERS,
+    STOPGAP,
+    DYNAMO_TABLE,
+    EM_MOTL,
+    IMOD,
+    PEET,
+    EMAN2,
+    EMAN_BOX,
     CSV,
     KAGGLE,
     NAPARI,
@@ -37,6 +51,7 @@ FORMATS: tuple[Format, ...] = (
     COORDS,
     CRYOLO,
     SHREC,
+    IMOD_TEXT,
 )
 READABLE = tuple(known for known in FORMATS if known.read is not None)
 WRITABLE = tuple(known for known in FORMATS if known.write is not None)

@@ -94,3 +94,20 @@ def tomogram_numbers(parts: Sequence[TomogramPicks]) -> tuple[tuple[int, ...], t
     taken = tuple(found) if len(set(found)) == len(parts) and min(found) > 0 else tuple(range(1, len(parts) + 1))
     listed = ", ".join(f"{part.name} = {number}" for part, number in list(zip(parts, taken, strict=True))[:8])
     return taken, (f"Tomograms are numbered {listed}{', …' if len(parts) > 8 else ''}; give other numbers if these are wrong.",)
+
+
+def volume_name(path: str) -> str:
+    """Return the name of a tomogram by the path of its file.
+
+    Parameters
+    ----------
+    path : str
+        Of this or another system.
+
+    Returns
+    -------
+    str
+        Without folders and one ending of a volume.
+    """
+    last = re.split(r"[\\/]", path)[-1]
+    return _ENDING.sub("", last) or last
