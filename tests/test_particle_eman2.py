@@ -90,7 +90,7 @@ def test_the_pixel_size_of_the_file_counts(tmp_path: Path) -> None:
 
 def test_boxes_by_hand_are_read(tmp_path: Path) -> None:
     found = read_particles(info(tmp_path, OTHERS))
-    np.testing.assert_allclose(found.voxels(FRAME)[:, ::-1], [*np.array([[-1, 2, 0], [1, 1, 1], [0.25, 0.5, 0.75]]), 463, 480, 100])
+    np.testing.assert_allclose(found.voxels(FRAME)[:, ::-1], np.add([[-1, 2, 0], [1, 1, 1], [0.25, 0.5, 0.75]], [463, 480, 100]))
     assert found.class_names == ("membrane", "ribosome", "membrane")
     np.testing.assert_array_equal(found.scores, [np.nan, 0.5, np.nan])
 

@@ -115,7 +115,9 @@ def read_dynamo(path: Path, order: ReadOrder) -> ReadPicks:
         If it is no such table, or a position, angle, score or number of a tomogram in it is not a real number that makes sense.
     """
     text = read_text(path)
-    text, told = _real(path, text) if re.search(r"\d[ijIJ]\b", text) else (text, ())
+    # most tables have none of these letters, which is quick to see
+    odd = any(letter in text for letter in "ijIJ") and re.search(r"\d[ijIJ]\b", text)
+    text, told = _real(path, text) if odd else (text, ())
     table = read_rows(path, text)
     if table.shape[1] < _FEWEST:
         raise FileFormatError(f"{path} has {table.shape[1]} columns; a table of Dynamo has at least {_FEWEST}.")
