@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import struct
 import threading
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -15,9 +14,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from core.errors import FileFormatError
+from core.io.volumes.ifds import require_sound_pages
 from core.io.volumes.lazy import LazyVolume
 from core.io.volumes.values import (
-    LARGEST_EDGE,
     Opened,
     in_angstrom,
     one_size,
@@ -36,9 +35,7 @@ if TYPE_CHECKING:
     from core.types import Shape
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_SILENCED = logging.getLogger("tifffile")
-_EDGES = (256, 257)  # tags of width and height
-_WORDS = {3: "H", 4: "I", 16: "Q"}
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it says of damage is for its developers
 
 
 def looks_like_tiff(head: bytes) -> bool:
@@ -77,34 +74,14 @@ def read_tiff(path: Path, _head: bytes, _signed: bool | None) -> Opened:
     """
     import tifffile
 
-    _SILENCED.addHandler(logging.NullHandler())  # what it says of damage is for its developers
     with reading(path, "TIFF"):
-        _require_sane(path)
+        require_sound_pages(path)
         file = tifffile.TiffFile(path)
         try:
             return _opened(path, file)
         except BaseException:
             file.close()
             raise
-
-
-def _require_sane(path: Path) -> None:
-    """Refuse a first page of impossible size before the library makes lists as long as it is high."""
-    with path.open("rb") as file:
-        head = file.read(16)
-        order, big = "<" if head[:2] == b"II" else ">", head[2:4] in (b"+\0", b"\0+")
-        (offset,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", head, 8 if big else 4)
-        file.seek(min(offset, 2**62))
-        (count,) = struct.unpack(f"{order}{'Q' if big else 'H'}", file.read(8 if big else 2))
-        for _ in range(min(count, 1000)):
-            entry = file.read(20 if big else 12)
-            tag, kind = struct.unpack_from(f"{order}2H", entry)
-            if tag in _EDGES and kind in _WORDS:
-                (edge,) = struct.unpack_from(f"{order}{_WORDS[kind]}", entry, 12 if big else 8)
-                if edge > LARGEST_EDGE:
-                    raise FileFormatError(
-                        f"The header of {path} makes no sense (images of {edge} pixels along an edge); copy it again."
-                    )
 
 
 def _opened(path: Path, file: Any) -> Opened:
