@@ -70,6 +70,7 @@ class MainWindow(QMainWindow):
         self.start.project_requested.connect(self.ask_project)
         self.tomograms.add_requested.connect(self.ask_tomogram)
         self.export.browse_requested.connect(self._on_export_browse)
+        self.export.geometry_requested.connect(self._on_export_geometry)
 
     # ---- arrangement ----
 
@@ -235,6 +236,11 @@ class MainWindow(QMainWindow):
         path, _ = QFileDialog.getSaveFileName(self, "Export to", self.export.path.text())
         if path:
             self.export.path.setText(path)
+
+    def _on_export_geometry(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "RELION's tomograms.star", "", "STAR files (*.star)")
+        if path:
+            self.export.geometry.setText(path)
 
     # ---- Qt's own events ----
 

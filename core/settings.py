@@ -83,6 +83,8 @@ class ExportConfig:
         Of the unbinned tilt series in Å; 0 for that of the tomogram.
     names : dict[str, str]
         What tomograms are called in the file, where it is not their own name.
+    options : dict[str, str]
+        Choices of formats by ``FORMAT.NAME``, where they are not the usual ones.
     """
 
     format: str = ""
@@ -90,6 +92,7 @@ class ExportConfig:
     scope: Scope = "this"
     pixel_size: Angstrom = 0.0
     names: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(self.what in ("accepted", "shown"), f"what must be accepted or shown, not {self.what!r}.")

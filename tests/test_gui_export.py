@@ -48,6 +48,11 @@ def picked(desk: Application, tmp_path: Path) -> Application:
     return desk
 
 
+def choose(application: Application, name: str) -> None:
+    kind = application.window.export.kind
+    kind.setCurrentIndex(next(row for row in range(kind.count()) if kind.itemData(row)[0] == name))
+
+
 def written(folder: Path) -> dict[str, bytes]:
     """All bytes of all files, but for the time in the comment that starfile begins each file with."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
@@ -119,3 +124,83 @@ def test_wrong_words_on_the_command_line_are_a_sentence(picked: Application, tmp
     picked.project.close()
     assert run(["export", str(folder), "--out", str(tmp_path / "a.csv"), "--status", "shown", *words]) == 1
     assert not (tmp_path / "a.csv").exists()
+
+
+TOMOGRAMS = """data_global
+
+loop_
+_rlnTomoName #1
+_rlnTomoTiltSeriesPixelSize #2
+_rlnTomoSizeX #3
+_rlnTomoSizeY #4
+_rlnTomoSizeZ #5
+TS_01 2.5 241 240 65
+TS_02 2.5 240 240 64
+"""
+
+
+def test_choices_of_formats_and_geometry_reach_the_files_and_the_command(picked: Application, tmp_path: Path) -> None:
+    panel, place = picked.window.export, tmp_path / "out"
+    place.mkdir()
+    (tmp_path / "tomograms.star").write_text(TOMOGRAMS)
+    choose(picked, "relion5")
+    panel.scope.setCurrentIndex(0)
+    picked.session.set_tomogram(picked.session.project.tomogram("rec_TS_01_bin4"))
+    panel.geometry.setText(str(tmp_path / "tomograms.star"))
+    form = panel.choices
+    form.set_values({"centre": "S/2-1", "relion_folder": str(tmp_path)})
+    form.edited.emit()
+    panel.path.setText(str(place / "picks.star"))
+    command = panel.command.text()
+    assert "--option centre=S/2-1" in command
+    assert "--tomograms-star" in command
+    assert "--pixel-size" not in command
+    picked.export.export()
+    assert "read back and checked" in panel.result.text()
+    assert "unbinned size" not in panel.result.toolTip()
+    from_window = written(place)
+    for file in [file for file in place.rglob("*") if file.is_file()]:
+        file.unlink()
+    words = shlex.split(command)
+    picked.project.close()
+    assert run(words[1:]) == 0
+    assert {name: lines_of(text) for name, text in written(place).items()} == {
+        name: lines_of(text) for name, text in from_window.items()
+    }
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """Without the line that tells the time."""
+    return [line for line in content.splitlines() if not line.startswith(b"#")]
+
+
+def test_choices_are_kept_for_each_format_and_with_the_project(picked: Application) -> None:
+    panel = picked.window.export
+    choose(picked, "coords")
+    panel.choices.set_values({"decimals": 0})
+    choose(picked, "csv")
+    assert panel.options == {}
+    assert panel.choices is None
+    choose(picked, "cmm")
+    panel.choices.set_values({"origin_x": -5.5})
+    choose(picked, "coords")
+    assert panel.options == {"decimals": 0}
+    config = panel.config
+    assert config.options == {"coords.decimals": "0", "cmm.origin_x": "-5.5"}
+    panel.set_config(replace(config, options={}))
+    assert panel.options == {}
+    panel.set_config(replace(config, options={**config.options, "coords.gone": "1", "nonsense.a": "b"}))
+    assert panel.options == {"decimals": 0}
+    choose(picked, "cmm")
+    assert panel.options == {"origin_x": -5.5}
+
+
+def test_the_first_rows_are_shown(picked: Application, tmp_path: Path, qtbot: QtBot) -> None:
+    panel = picked.window.export
+    choose(picked, "portal")
+    panel.path.setText(str(tmp_path / "new.ndjson"))
+    qtbot.waitUntil(lambda: '{"type": "point"' in panel.tree.toPlainText(), timeout=10_000)
+    panel.geometry.setText(str(tmp_path / "missing.star"))
+    choose(picked, "relion5")
+    qtbot.waitUntil(lambda: "no such file" in panel.tree.toPlainText(), timeout=10_000)
+    assert panel.command.text() == ""

@@ -16,11 +16,13 @@ from core.delivery import chosen, deliver
 from core.errors import PickerError
 from core.io.particles.formats import Need
 from core.io.particles.registry import format_named
+from core.io.particles.tomograms import geometry_of, read_tomograms_star
 from core.previews import preview_delivery
 
 if TYPE_CHECKING:
     from app.panels.export import ExportPanel
     from app.session import Session
+    from core.io.particles import TiltSeriesGeometry
     from core.project import Project
 
 FILES_TIP = "The files that Export will write"
@@ -84,8 +86,26 @@ class ExportController(QObject):
             "class_id": self._panel.class_id,
             "reviews": self._reviews(),
             "pixel_size": self._panel.pixel_size.value() if self._takes_pixels() else None,
-            "names": {name: other for name, other in self._panel.config.names.items() if name in self._names()},
+            "tilt_series": self._tilt_series(),
+            "names": self._other_names(),
+            "options": self._panel.options,
         }
+
+    def _other_names(self) -> dict[str, str]:
+        names = self._names()
+        return {name: other for name, other in self._panel.config.names.items() if name in names}
+
+    def _geometry(self) -> Path | None:
+        """RELION's tomograms.star, where one is given and the format takes it."""
+        text = self._panel.geometry.text().strip()
+        return Path(text).expanduser() if text and self._takes_pixels() else None
+
+    def _tilt_series(self) -> dict[str, TiltSeriesGeometry] | None:
+        path, project = self._geometry(), self._session.project
+        if path is None or project is None:
+            return None
+        filled = [name for name in self._names() if len(project.store.table(name))]
+        return geometry_of(read_tomograms_star(path), filled, self._other_names())
 
     def export(self) -> None:
         """Write, read back and say what came of it."""
@@ -134,22 +154,32 @@ class ExportController(QObject):
             return
         there = [file.path.name for file in preview.files if file.exists]
         notices = list(preview.notices) + ([f"These are there already and will be replaced: {', '.join(there)}."] if there else [])
-        tip = "\n".join([*notices, "", str(preview.files[0].path), *preview.files[0].head])
-        self._panel.set_files(preview.tree(), tip.strip())
+        heads = dict.fromkeys((preview.files[0], preview.files[-1]))
+        begins = [line for file in heads if file.head for line in ("", f"{file.path.name} begins:", *file.head)]
+        tip = "\n".join([*notices, "", str(preview.files[0].path)])
+        self._panel.set_files([*preview.tree(), *begins], tip.strip())
 
     def _command(self) -> str:
         project, reviews = self._session.project, self._reviews()
         if project is None:
             return ""
-        order = self._order()
+        try:
+            order = self._order()
+        except PickerError:  # the preview says what is wrong
+            return ""
         words = ["deepetpicker", "export", str(project.folder), "--out", str(self.path), "--format", self._panel.format]
         words += [word for name in order["tomogram_ids"] for word in ("--tomogram", name)]
         if self._panel.class_id is not None:
             words += ["--class", self._session.classes[self._panel.class_id].name]
         if reviews is not None:
             words += ["--status", "shown", *self._review_words(reviews)]
-        if order["pixel_size"] is not None:
+        geometry = self._geometry()
+        if geometry is not None:
+            words += ["--tomograms-star", str(geometry)]
+        elif order["pixel_size"] is not None:
             words += ["--pixel-size", repr(order["pixel_size"])]
+        for name, value in order["options"].items():
+            words += ["--option", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
         words += [word for name, other in order["names"].items() for word in ("--name", f"{name}={other}")]
         return shlex.join(words)
 

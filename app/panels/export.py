@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -21,7 +22,9 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from app.panels.form import Form
 from app.panels.parts import allow, column, heading, hint, primary, rule
+from core.io.particles.registry import format_named
 from core.settings import ExportConfig
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class ExportPanel(QWidget):
 
     export_requested = Signal()
     browse_requested = Signal()
+    geometry_requested = Signal()
     copy_requested = Signal()
     edited = Signal()
 
@@ -44,6 +48,8 @@ class ExportPanel(QWidget):
         super().__init__(parent)
         self._pixels_by_hand = False
         self._names: dict[str, str] = {}
+        self._forms: dict[str, Form] = {}
+        self._given: dict[str, str] = {}
         layout = column(self)
         self.kind, self.which, self.scope, self.classes = QComboBox(), QComboBox(), QComboBox(), QComboBox()
         for name, title, suffix in formats:
@@ -55,22 +61,19 @@ class ExportPanel(QWidget):
         self.pixel_size.setDecimals(3)
         self.pixel_size.setSuffix(" Å")
         self.pixel_size.setToolTip("Unbinned pixel size of the tilt series, which RELION counts in")
-        self.path = QLineEdit()
-        browse = QPushButton("…")
-        browse.setFixedWidth(34)
-        browse.clicked.connect(self.browse_requested)
-        row = QHBoxLayout()
-        row.addWidget(self.path)
-        row.addWidget(browse)
+        self.geometry, self.path = _geometry_line(), QLineEdit()
         form = QFormLayout()
         form.addRow("Format", self.kind)
         form.addRow("What", self.which)
         form.addRow("Class", self.classes)
         form.addRow("From", self.scope)
         form.addRow("Tilt series pixel", self.pixel_size)
-        form.addRow("File", row)
+        form.addRow("tomograms.star", _with_browse(self.geometry, self.geometry_requested))
+        form.addRow("File", _with_browse(self.path, self.browse_requested))
         self._form = form
         layout.addLayout(form)
+        self._choices = QVBoxLayout()
+        layout.addLayout(self._choices)
         self._add_names(layout)
         self._add_preview(layout)
         self.export = primary("Export")
@@ -84,8 +87,44 @@ class ExportPanel(QWidget):
         layout.addStretch(1)
         for combo in (self.kind, self.which, self.scope, self.classes):
             combo.currentIndexChanged.connect(self._on_edited)
+        self.kind.currentIndexChanged.connect(self._show_choices)
+        self._show_choices()
+        self.geometry.textChanged.connect(self._on_edited)
         self.path.textChanged.connect(self._on_edited)
         self.pixel_size.valueChanged.connect(self._on_pixel_size_changed)
+
+    def _show_choices(self, _row: int = 0) -> None:
+        """Show the choices of the format; those of others are kept."""
+        options = format_named(self.format).options
+        if fields(options) and self.format not in self._forms:
+            made = Form(options)
+            made.set_values(self._remembered(self.format))
+            made.edited.connect(self.edited)
+            self._choices.addWidget(made)
+            self._forms[self.format] = made
+        for name, form in self._forms.items():
+            form.setVisible(name == self.format)
+
+    def _remembered(self, name: str) -> dict[str, Any]:
+        known, start = format_named(name), f"{name}."
+        told = {key.removeprefix(start): word for key, word in self._given.items() if key.startswith(start)}
+        usable = {entry.name for entry in fields(known.options)}
+        return known.parsed(f"{key}={word}" for key, word in told.items() if key in usable)
+
+    @property
+    def choices(self) -> Form | None:
+        """The form with the choices of the format; None where it has none."""
+        return self._forms.get(self.format)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was chosen for the format, where it is not the usual."""
+        return self._chosen(self.format)
+
+    def _chosen(self, name: str) -> dict[str, Any]:
+        usual = format_named(name).options()
+        values = self._forms[name].values() if name in self._forms else {}
+        return {key: value for key, value in values.items() if value != getattr(usual, key)}
 
     def _add_preview(self, layout: QVBoxLayout) -> None:
         self.preview = hint()
@@ -164,7 +203,12 @@ class ExportPanel(QWidget):
             scope="this" if self.scope.currentIndex() == 0 else "all",
             pixel_size=self.pixel_size.value() if self._pixels_by_hand else 0.0,
             names=dict(self._names),
+            options=self._words(),
         )
+
+    def _words(self) -> dict[str, str]:
+        kept = {key: word for key, word in self._given.items() if key.partition(".")[0] not in self._forms}
+        return kept | {f"{name}.{key}": str(value) for name in self._forms for key, value in self._chosen(name).items()}
 
     def set_config(self, config: ExportConfig) -> None:
         """Fill in everything and say so."""
@@ -178,6 +222,11 @@ class ExportPanel(QWidget):
             with signals_blocked(self.pixel_size):
                 self.pixel_size.setValue(config.pixel_size)
         self._names = dict(config.names)
+        self._given = dict(config.options)
+        for form in self._forms.values():
+            form.deleteLater()
+        self._forms.clear()
+        self._show_choices()
         self.edited.emit()
 
     def suggest_pixel_size(self, pixel_size: float) -> None:
@@ -202,8 +251,9 @@ class ExportPanel(QWidget):
         self.preview.setText(reason_not or preview)
         self.command.setText(command)
         self.command.setCursorPosition(0)
-        self.pixel_size.setVisible(takes_pixels)
-        self._form.labelForField(self.pixel_size).setVisible(takes_pixels)
+        for field in (self.pixel_size, self.geometry.parentWidget()):
+            field.setVisible(takes_pixels)
+            self._form.labelForField(field).setVisible(takes_pixels)
 
     def _on_pixel_size_changed(self, _value: float) -> None:
         self._pixels_by_hand = True
@@ -211,3 +261,22 @@ class ExportPanel(QWidget):
 
     def _on_edited(self, _value: object) -> None:
         self.edited.emit()
+
+
+def _geometry_line() -> QLineEdit:
+    line = QLineEdit()
+    line.setPlaceholderText("tells pixel and unbinned sizes")
+    line.setToolTip("RELION's tomograms.star: pixel size and unbinned size of every tilt series are taken from it")
+    return line
+
+
+def _with_browse(line: QLineEdit, signal: Any) -> QWidget:
+    """Put a button behind a line that asks for a file."""
+    both, browse = QWidget(), QPushButton("…")
+    browse.setFixedWidth(34)
+    browse.clicked.connect(signal)
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(line)
+    row.addWidget(browse)
+    return both

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from typing import Any, get_args, get_type_hints
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from core.configfile import config_from_dict
 
@@ -16,6 +16,7 @@ UNITS |= dict.fromkeys(("patch", "tile", "overlap", "edge"), " voxels") | dict.f
 
 LABELS = {"low_pass": "Low-pass", "high_pass": "High-pass"}
 OFF = tuple(LABELS)  # where 0 means that nothing is done
+SIGNED = ("origin_x", "origin_y", "origin_z")  # which may lie below 0
 
 
 def meanings(kind: type[Any]) -> dict[str, str]:
@@ -79,12 +80,16 @@ class Form(QWidget):
             box.setChecked(default)
             box.toggled.connect(self._on_editor_changed)
             return box
+        if isinstance(default, str):
+            line = QLineEdit(default)
+            line.textChanged.connect(self._on_editor_changed)
+            return line
         spin = QSpinBox() if isinstance(default, int) else QDoubleSpinBox()
         spin.setRange(0, 10_000_000)
         if isinstance(spin, QDoubleSpinBox):
             spin.setDecimals(4 if 0 < default < 0.01 else 3)
             spin.setSingleStep(0.05 if default < 2 else 1.0)
-            spin.setRange(0, 1e6)
+            spin.setRange(-1e6 if name in SIGNED else 0, 1e6)
         spin.setSuffix(UNITS.get(name, ""))
         if name in OFF:
             spin.setSpecialValueText("off")
@@ -141,12 +146,16 @@ class Form(QWidget):
 def _value(editor: QWidget) -> Any:
     if isinstance(editor, QComboBox):
         return editor.currentText()
+    if isinstance(editor, QLineEdit):
+        return editor.text().strip()
     return editor.isChecked() if isinstance(editor, QCheckBox) else editor.value()
 
 
 def _set_value(editor: QWidget, value: Any) -> None:
     if isinstance(editor, QComboBox):
         editor.setCurrentText(value)
+    elif isinstance(editor, QLineEdit):
+        editor.setText(value)
     elif isinstance(editor, QCheckBox):
         editor.setChecked(value)
     else:
