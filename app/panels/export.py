@@ -131,7 +131,8 @@ class ExportPanel(QWidget):
         layout.addWidget(self.preview)
         self.tree = QPlainTextEdit()
         self.tree.setReadOnly(True)
-        self.tree.setFixedHeight(84)
+        self.tree.setMinimumHeight(84)
+        self.tree.setMaximumHeight(190)
         self.tree.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         layout.addWidget(self.tree)
 
