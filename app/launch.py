@@ -31,6 +31,7 @@ class Application:
         from app.controllers.annotate import AnnotateController
         from app.controllers.export import ExportController
         from app.controllers.importing import ImportController
+        from app.controllers.linking import LinkController
         from app.controllers.movie import MovieController
         from app.controllers.pick import PickController
         from app.controllers.project import ProjectController
@@ -58,6 +59,7 @@ class Application:
         self.pick = PickController(session, runner, window.pick, window.views)
         self.export = ExportController(session, window.export)
         self.importing = ImportController(session, window.importing)
+        self.linking = LinkController(session, window.tomograms, window.linking, window.carrying)
         self.movies = MovieController(session, runner, window.movies, window.views)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.train, window.pick, window.export)
@@ -98,6 +100,7 @@ class Application:
             self.train,
             self.pick,
             self.importing,
+            self.linking,
             self.movies,
             self.keeper,
         ):

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from app.panels.export import ExportPanel
 from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
+from app.panels.linking import CarryDialog, LinkDialog
 from app.panels.marks import MarkPanel
 from app.panels.movie import MovieDialog
 from app.panels.pick import PickPanel
@@ -63,6 +64,7 @@ class MainWindow(QMainWindow):
         self.start, self.views, self.jobs = StartPage(), Triptych(), JobBar()
         self.tomograms, self.marks, self.train, self.pick = TomogramPanel(), MarkPanel(), TrainPanel(), PickPanel()
         self.export, self.movies = ExportPanel(formats), MovieDialog(self)
+        self.linking, self.carrying = LinkDialog(self), CarryDialog(self)
         self.importing = ImportDialog([(known.name, known.title) for known in READABLE], self)
         self._arrange()
         self._make_menus()

@@ -12,7 +12,7 @@ from core.grids import Alignment, Mapping, link_doubts, mapping, mirrored, posit
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable
 from core.project import Project
-from core.project.linking import between, carry_over, link, linked, unlink
+from core.project.linking import between, carry_over, groups, link, linked, survey, to_carry, unlink
 from core.tomogram import Tomogram
 
 SHAPE = (48, 64, 96)
@@ -157,3 +157,20 @@ def test_links_are_kept_undone_and_refused(project):
     project.store.redo()
     unlink(project, "half")
     assert project.store.tomogram("half").link is None
+
+
+def test_a_look_beforehand_changes_nothing(project):
+    project.store.add_many(ParticleTable.build("half", np.array([[2.0, 3.25, 5.5], [99.0, 8, 9]])))
+    found, doubts = survey(project, "half", "fine", Alignment.FIRST_VOXEL)
+    assert (found, doubts) == (Mapping((2.0,) * 3, (0.0,) * 3), ())
+    assert groups(project) == {}
+    link(project, "half", "fine")
+    assert groups(project) == {"fine": ("half",), "half": ("fine",)}
+    link(project, "quarter", "half")
+    assert groups(project)["half"] == ("fine", "quarter") == linked(project, "half")
+    particles, notices = to_carry(project, "half", "fine")
+    np.testing.assert_allclose(particles.positions, [[4.5, 7, 11.5], [198.5, 16.5, 18.5]])
+    assert "1 of 2 positions lie outside fine." in notices
+    assert len(project.store.table("fine")) == 0
+    with pytest.raises(ProjectError, match="linked already"):
+        survey(project, "fine", "half")

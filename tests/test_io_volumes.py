@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 import time
+import tracemalloc
 
 import mrcfile
 import numpy as np
@@ -236,6 +237,24 @@ def test_a_truncated_file_tells_how_much_is_missing(tmp_path, missing):
     assert f"truncated: {missing} of the 1504 bytes" in _refused(path)
 
 
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_an_extended_header_that_is_not_there_takes_no_memory(tmp_path, byte_order):
+    path = _write(tmp_path / "a.mrc")
+    content = bytearray(path.read_bytes())
+    header = np.frombuffer(content, mrcfile.dtypes.HEADER_DTYPE, 1)
+    if byte_order == ">":
+        content[:1024] = header.astype(header.dtype.newbyteorder(">")).tobytes()
+        content[212:214] = b"\x11\x11"
+    content[92:96] = np.array(2**30, f"{byte_order}i4").tobytes()
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        assert "truncated: 1073741824 of the" in _refused(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("mode", "word"), [(3, "Fourier"), (4, "Fourier"), (16, "colour"), (101, "4-bit"), (5, "unknown"), (99, "unknown")]
 )
@@ -265,9 +284,7 @@ def test_a_stack_of_volumes_is_refused(tmp_path):
     assert "several volumes" in _refused(_write(tmp_path / "a.mrc", ispg=401, mz=0))
 
 
-@pytest.mark.parametrize(
-    ("fields", "word"), [({"nx": 0}, "no sense"), ({"ny": -5}, "no sense"), ({"nsymbt": -80}, "cannot be read")]
-)
+@pytest.mark.parametrize(("fields", "word"), [({"nx": 0}, "no sense"), ({"ny": -5}, "no sense"), ({"nsymbt": -80}, "no sense")])
 def test_a_header_without_sense_is_refused(tmp_path, fields, word):
     assert word in _refused(_write(tmp_path / "a.mrc", **fields))
 

@@ -12,6 +12,7 @@ from app.panels.tomogramlist import Entry
 from core.annotations import Role
 from core.errors import PickerError
 from core.particles import Status
+from core.project import linking
 
 if TYPE_CHECKING:
     from app.jobs import Runner
@@ -52,10 +53,11 @@ class TomogramsController(QObject):
         project, shown = self._session.project, self._session.tomogram
         entries = []
         if project is not None:
-            counts = project.store.counts()
+            counts, groups = project.store.counts(), linking.groups(project)
             for record in project.store.tomograms():
                 marks = sum(n for (name, _, status), n in counts.items() if name == record.id and status is Status.ACCEPTED)
-                entries.append(Entry(name=record.id, marks=marks, role=record.role, complete=record.complete))
+                linked = groups.get(record.id, ())
+                entries.append(Entry(name=record.id, marks=marks, role=record.role, complete=record.complete, linked=linked))
         self._panel.list.set_entries(entries, None if shown is None else shown.id, self._session.writable)
         reason = "Open a tomogram first." if shown is None else ""
         reason = reason or ("" if self._session.writable else "This project is open to look at only.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 NAME, MARKS, USE, ALL = range(4)
+LINKED = "\N{IDENTICAL TO}"  # before the name of a tomogram that is linked
 HEADERS = {
     "Name": "Click one to show it",
     "Marks": "Accepted particles in this tomogram",
@@ -39,6 +40,7 @@ class Entry:
     marks: int
     role: Role
     complete: bool
+    linked: tuple[str, ...] = ()  # those that show the same specimen
 
 
 class TomogramList(QTableWidget):
@@ -103,8 +105,8 @@ class TomogramList(QTableWidget):
         self.setCellWidget(row, USE, use)
 
     def _fill(self, row: int, entry: Entry, editable: bool) -> None:
-        self.item(row, NAME).setText(entry.name)
-        self.item(row, NAME).setToolTip(entry.name)
+        self.item(row, NAME).setText(f"{LINKED} {entry.name}" if entry.linked else entry.name)
+        self.item(row, NAME).setToolTip(f"{entry.name}: same specimen as {', '.join(entry.linked)}" if entry.linked else entry.name)
         self.item(row, MARKS).setText(str(entry.marks))
         self.item(row, ALL).setCheckState(Qt.CheckState.Checked if entry.complete else Qt.CheckState.Unchecked)
         use = self.cellWidget(row, USE)

@@ -15,6 +15,8 @@ from app.panels.rings import RingControls
 from app.panels.tomogramlist import TomogramList
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.display import Look
     from core.tomogram import Tomogram
 
@@ -24,6 +26,8 @@ class TomogramPanel(QScrollArea):
 
     add_requested = Signal()
     remove_requested = Signal()
+    link_requested = Signal()
+    carry_requested = Signal()
     voxel_size_requested = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -71,6 +75,15 @@ class TomogramPanel(QScrollArea):
         row.addWidget(self.add, stretch=2)
         row.addWidget(self.remove, stretch=1)
         layout.addLayout(row)
+        self.link, self.carry = QPushButton("Same specimen as…"), QPushButton("Carry particles over…")
+        self.link.clicked.connect(self.link_requested)
+        self.carry.clicked.connect(self.carry_requested)
+        row = QHBoxLayout()
+        row.addWidget(self.link, stretch=1)
+        row.addWidget(self.carry, stretch=1)
+        layout.addLayout(row)
+        self.linked = hint()
+        layout.addWidget(self.linked)
 
     # ---- setters ----
 
@@ -91,6 +104,13 @@ class TomogramPanel(QScrollArea):
     def set_removable(self, reason_not: str) -> None:
         """Say whether the tomogram that is shown can be removed."""
         allow(self.remove, reason_not, "Take the tomogram that is shown out of the project; its file stays where it is")
+
+    def set_linked(self, others: Sequence[str], reason_not_link: str, reason_not_carry: str) -> None:
+        """Say what shows the same specimen as the tomogram that is shown, and what can be done about it."""
+        self.linked.setText(f"Same specimen as {', '.join(others)}." if others else "")
+        self.linked.setVisible(bool(others))
+        allow(self.link, reason_not_link, "Link it with a tomogram of the same tilt series: at another binning, filtered, denoised")
+        allow(self.carry, reason_not_carry, "Copy its accepted particles to a linked tomogram")
 
     def set_look(self, look: Look) -> None:
         """Fill in slab and filters, as if a hand had."""

@@ -21,6 +21,37 @@ if TYPE_CHECKING:
 _SAME = 0.01  # voxels within which a particle is there already
 
 
+def survey(project: Project, tomogram_id: str, to: str, alignment: Alignment = Alignment.FACES) -> tuple[Mapping, tuple[str, ...]]:
+    """Look at two tomograms before they are linked; changes nothing.
+
+    Parameters
+    ----------
+    project : Project
+        Any project.
+    tomogram_id, to : str
+        The tomogram, and the one that it would go with.
+    alignment : Alignment
+        What their grids have in common.
+
+    Returns
+    -------
+    found : Mapping
+        From the first to the second.
+    doubts : tuple[str, ...]
+        What speaks against it.
+
+    Raises
+    ------
+    PickerError
+        If a tomogram is unknown or missing, both are the same or linked already the other way round, or their ratio is unknown.
+    """
+    if tomogram_id in _chain(project, to):
+        raise ProjectError(f"{to!r} and {tomogram_id!r} are the same tomogram or linked already; choose two others.")
+    source, target = project.tomogram(tomogram_id), project.tomogram(to)
+    found = mapping(source, target, alignment)
+    return found, tuple(link_doubts(source, target, found))
+
+
 def link(project: Project, tomogram_id: str, to: str, alignment: Alignment = Alignment.FACES) -> tuple[str, ...]:
     """Note that a tomogram shows the same specimen as another one.
 
@@ -41,15 +72,12 @@ def link(project: Project, tomogram_id: str, to: str, alignment: Alignment = Ali
     Raises
     ------
     PickerError
-        If a tomogram is unknown or missing, both are the same or linked already the other way round, or their ratio is unknown.
+        As for `survey`, or if the project is read-only.
     """
-    if tomogram_id in _chain(project, to):
-        raise ProjectError(f"{to!r} and {tomogram_id!r} are the same tomogram or linked already; choose two others.")
-    source, target = project.tomogram(tomogram_id), project.tomogram(to)
-    found = mapping(source, target, alignment)
+    _, doubts = survey(project, tomogram_id, to, alignment)
     record = project.store.tomogram(tomogram_id)
     project.store.update_tomogram(replace(record, link=Link(to=to, alignment=alignment)))
-    return tuple(link_doubts(source, target, found))
+    return doubts
 
 
 def unlink(project: Project, tomogram_id: str) -> None:
@@ -85,9 +113,33 @@ def linked(project: Project, tomogram_id: str) -> tuple[str, ...]:
     tuple[str, ...]
         The others, in the order they were added.
     """
-    root = _chain(project, tomogram_id)[-1]
-    names = [record.id for record in project.store.tomograms()]
-    return tuple(name for name in names if name != tomogram_id and _chain(project, name)[-1] == root)
+    project.store.tomogram(tomogram_id)
+    return groups(project).get(tomogram_id, ())
+
+
+def groups(project: Project) -> dict[str, tuple[str, ...]]:
+    """Return all that is linked, at one look.
+
+    Parameters
+    ----------
+    project : Project
+        Any project.
+
+    Returns
+    -------
+    dict[str, tuple[str, ...]]
+        For each tomogram that is linked, the others of its tilt series, in the order they were added.
+    """
+    links = _links(project)
+    members: dict[str, list[str]] = {}
+    for name in links:
+        members.setdefault(_followed(links, name)[-1], []).append(name)
+    return {
+        name: tuple(other for other in together if other != name)
+        for together in members.values()
+        if len(together) > 1
+        for name in together
+    }
 
 
 def between(project: Project, tomogram_id: str, to: str) -> Mapping:
@@ -142,11 +194,40 @@ def carry_over(
     PickerError
         If they are not linked, a file is missing, or the project is read-only.
     """
+    moved, notices = to_carry(project, tomogram_id, to, status)
+    return project.store.add_many(moved, f"Carry {len(moved)} particles over from {tomogram_id}"), notices
+
+
+def to_carry(
+    project: Project, tomogram_id: str, to: str, status: Status | None = Status.ACCEPTED
+) -> tuple[ParticleTable, tuple[str, ...]]:
+    """Return what `carry_over` would add; changes nothing.
+
+    Parameters
+    ----------
+    project : Project
+        Any project.
+    tomogram_id, to : str
+        Two linked tomograms.
+    status : Status | None
+        Which particles; None for all.
+
+    Returns
+    -------
+    particles : ParticleTable
+        Those that are not there already, at their positions in the second.
+    notices : tuple[str, ...]
+        What is odd about their positions.
+
+    Raises
+    ------
+    PickerError
+        If they are not linked, or a file is missing.
+    """
     table = project.store.table(tomogram_id, status=status)
     moved = replace(table, tomogram_id=to, positions=between(project, tomogram_id, to).apply(table.positions))
     moved = moved.select(~_present(moved, project.store.table(to)))
-    notices = tuple(position_doubts(moved.positions, project.tomogram(to)))
-    return project.store.add_many(moved, f"Carry {len(moved)} particles over from {tomogram_id}"), notices
+    return moved, tuple(position_doubts(moved.positions, project.tomogram(to)))
 
 
 def _present(table: ParticleTable, known: ParticleTable) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -162,9 +243,16 @@ def _present(table: ParticleTable, known: ParticleTable) -> np.ndarray[tuple[int
 
 
 def _chain(project: Project, tomogram_id: str) -> list[str]:
-    """Return a tomogram and those that its links lead to, the last one without a link to a tomogram that is still there."""
-    links = {record.id: record.link for record in project.store.tomograms()}
     project.store.tomogram(tomogram_id)
+    return _followed(_links(project), tomogram_id)
+
+
+def _links(project: Project) -> dict[str, Link | None]:
+    return {record.id: record.link for record in project.store.tomograms()}
+
+
+def _followed(links: dict[str, Link | None], tomogram_id: str) -> list[str]:
+    """Return a tomogram and those that its links lead to, the last one without a link to a tomogram that is still there."""
     names = [tomogram_id]
     while (following := links[names[-1]]) is not None and following.to in links and following.to not in names:
         names.append(following.to)

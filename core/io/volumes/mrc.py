@@ -5,6 +5,7 @@ Sources: Cheng et al. 2015, J. Struct. Biol. 192, 146 (MRC2014); IMOD's mrc_form
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 import warnings
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import mrcfile
 import numpy as np
+from mrcfile.mrcinterpreter import MrcInterpreter
 
 from core.errors import FileFormatError
 from core.io.volumes.compressed import compression, first_bytes, unpacked
@@ -83,7 +85,7 @@ def read_mrc(path: Path, head: bytes, signed: bool | None) -> Opened:
         raise FileFormatError(f"{path} is not an MRC file, whatever its name says; check what wrote it.")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        header = _header(path)
+        header = _header(path, head)
         _require_volume(path, header)
         _require_length(path, header)
         data = _map(path)
@@ -145,12 +147,18 @@ def _plausible(nx: int, ny: int, nz: int, mode: int) -> bool:
     return all(0 < n <= LARGEST_EDGE for n in (nx, ny, nz)) and (mode in _ITEM_BYTES or mode in _REFUSED)
 
 
-def _header(path: Path) -> Any:
+def _header(path: Path, head: bytes) -> Any:
+    """Return the header; the library would make room for an extended header of any length that a damaged file announces."""
+    length = slice(92, 96)
+    plain = head[: length.start] + bytes(4) + head[length.stop : HEADER_BYTES]
     try:
-        with mrcfile.open(path, permissive=True, header_only=True) as file:
-            return file.header.copy()
+        with io.BytesIO(plain) as stream:  # closed before the file is, which would be written otherwise
+            file = MrcInterpreter(stream, permissive=True, header_only=True)
+            header = file.header.copy()
     except ValueError as exc:
         raise FileFormatError(f"The header of {path} cannot be read as that of an MRC file ({exc}); copy it again.") from exc
+    header.nsymbt = np.frombuffer(head[length], header.nsymbt.dtype)[0]
+    return header
 
 
 def _map(path: Path) -> Any:
