@@ -72,6 +72,17 @@ class Learner:
         """The learning rate of the last step."""
         return float(self.optimiser.param_groups[0]["lr"])
 
+    def begin(self, weights: dict[str, Tensor]) -> None:
+        """Begin with other weights than fresh ones.
+
+        Parameters
+        ----------
+        weights : dict[str, Tensor]
+            State of the network.
+        """
+        self.network.load_state_dict(weights)
+        self.average = _running_average(self.network, self.config.average)
+
     def state(self) -> dict[str, Any]:
         """Return all that continuing needs, as tensors and plain data.
 

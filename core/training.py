@@ -21,6 +21,7 @@ from core.learner import Learner, learning_rate
 from core.messages import EpochDone, Notice, Progress
 from core.preprocess import preprocess
 from core.sampling import Sampler, ground
+from core.transfer import handed_on
 from core.validation import Verdict, validate
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def train(
     grounds, held = ([ground(e, prepared[e.tomogram.id], classes) for e in part] for part in (training, validation))
     learner = Learner(config, len(classes), devices.choose(config.train.device, config.train.precision))
     if start is not None:
-        _start_from(start, learner)
+        voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
+        learner.begin(handed_on(start, config.network, classes, voxel_size))
     course = _resumed(learner, config, run) if resume else _Course()
     make_folder(run)
     with atomic_path(run / "config.toml") as path:
@@ -133,15 +135,6 @@ def train(
         if learner.whole:
             _write_down(learner, course, config, run)
     return load_checkpoint(run / "best.pt")
-
-
-def _start_from(start: Checkpoint, learner: Learner) -> None:
-    try:
-        learner.network.load_state_dict(start.weights)
-    except RuntimeError as exc:
-        raise CheckpointError(
-            "The checkpoint to start from has another network or number of classes; choose a matching one or start afresh."
-        ) from exc
 
 
 def _resumed(learner: Learner, config: RunConfig, run: Path) -> _Course:

@@ -9,6 +9,7 @@ from core.errors import ConfigError
 from core.filters import smooth
 from core.messages import Notice, Progress, drain
 from core.simulate import PhantomConfig, simulate
+from core.simulate.inventions import invention
 from core.simulate.microscope import Optics, contrast_transfer, damage, reconstruct, tilt_matrix, tilt_series
 from core.simulate.shapes import CLASSES, SPACING, cloud
 from core.simulate.specimen import Room, add, copies, middle_surface, vesicle
@@ -31,6 +32,30 @@ def test_shapes_are_centred_and_about_as_large_as_their_class_says(spec):
     assert np.allclose(np.average(shape.points, axis=0, weights=shape.weights), 0, atol=1e-9)
     assert 0.85 * spec.diameter < 2 * shape.radius < 1.2 * spec.diameter
     assert shape.weights.min() > 0
+
+
+@pytest.mark.parametrize("number", range(1, 30))
+def test_inventions_are_centred_compact_and_as_large_as_they_say(number):
+    shape, spec = cloud(invention(number).name), invention(number)
+    assert np.allclose(np.average(shape.points, axis=0, weights=shape.weights), 0, atol=1e-9)
+    assert 0.55 * spec.diameter < 2 * shape.radius < 1.4 * spec.diameter
+    assert len(shape.points) > 100
+
+
+def test_inventions_spread_over_all_sizes_and_differ():
+    diameters = sorted(invention(n).diameter for n in range(1, 30))
+    assert diameters[0] < 110
+    assert diameters[-1] > 280
+    assert max(np.diff(np.log(diameters))) < 0.1
+    assert len({len(cloud(invention(n).name).points) for n in range(1, 30)}) > 25
+
+
+def test_inventions_can_be_packed_beside_known_kinds():
+    config = PhantomConfig(shape=(32, 64, 64), counts={"ribosome": 1, "invention-3": 2, "invention-1": 1}, gold=0, vesicles=0)
+    phantom = drain(simulate(config))
+    assert [spec.name for spec in phantom.classes] == ["ribosome", "invention-1", "invention-3"]
+    assert len({spec.id for spec in phantom.classes}) == 3
+    assert sorted(phantom.truth.class_ids.tolist()) == sorted([1, len(CLASSES) + 1, len(CLASSES) + 3, len(CLASSES) + 3])
 
 
 @pytest.mark.parametrize(("name", "radius"), [("capsid", 80), ("ferritin", 30)])

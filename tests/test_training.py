@@ -296,14 +296,19 @@ def test_a_run_may_start_from_a_checkpoint(tmp_path, whole):
             torch.testing.assert_close(value, whole[2].weights[name], atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("other", ["network", "classes"])
-def test_starting_from_another_network_is_refused(tmp_path, whole, other):
-    config = replace(CONFIG, network=NetworkConfig(preset="published" if other == "network" else "fast"))
-    classes = [CLASS, OTHER] if other == "classes" else [CLASS]
-    examples = [example(class_ids=[3, 4] * 9 if other == "classes" else 3)]
-    with pytest.raises(CheckpointError, match="another network or number of classes; choose a matching one or start afresh"):
-        drain(train(examples, classes, config, tmp_path / "run", start=whole[2]))
+def test_starting_from_another_network_is_refused(tmp_path, whole):
+    config = replace(CONFIG, network=NetworkConfig(preset="published"))
+    with pytest.raises(CheckpointError, match="has the network 'fast', not 'published'"):
+        drain(train([example()], [CLASS], config, tmp_path / "run", start=whole[2]))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_class_more_goes_on_from_what_was_learnt(tmp_path, whole):
+    tiny = trained_with(steps=1, validations=1, learning_rate=1e-9, average=0.0)
+    started = drain(train([example(class_ids=[3, 4] * 9)], [CLASS, OTHER], tiny, tmp_path / "run", start=whole[2]))
+    assert [spec.id for spec in started.classes] == [CLASS.id, OTHER.id]
+    name = "encoders.0.first.0.weight"
+    torch.testing.assert_close(started.weights[name], whole[2].weights[name], atol=1e-6, rtol=0)
 
 
 def test_a_loss_that_stays_infinite_ends_training_and_keeps_the_best(tmp_path, monkeypatch):

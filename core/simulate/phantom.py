@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from core.errors import ConfigError
 from core.messages import Notice, Progress
 from core.particles import ParticleTable
+from core.simulate.inventions import invention, number_of
 from core.simulate.microscope import Optics, reconstruct, tilt_series
 from core.simulate.shapes import CLASSES, cloud
 from core.simulate.specimen import Room, add, copies, crowd_size, middle_surface, vesicle
@@ -74,7 +75,7 @@ class PhantomConfig:
 
     def __post_init__(self) -> None:
         known = [spec.name for spec in CLASSES]
-        unknown = [name for name in self.counts if name not in known]
+        unknown = [name for name in self.counts if name not in known and number_of(name) is None]
         checks = {
             f"shape must be three edges of at least 16 voxels, not {self.shape}.": len(self.shape) == 3 and min(self.shape) >= 16,
             f"Unknown particles {', '.join(unknown)}; known are {', '.join(known)}.": not unknown,
@@ -153,7 +154,7 @@ def simulate(config: PhantomConfig) -> Generator[Message, None, Phantom]:
     images = yield from tilt_series(np.ascontiguousarray(density.transpose(0, 2, 1)), config.optics, rng)
     volume = yield from reconstruct(images, config.optics.angles, config.shape[0])
     greys = np.clip(np.round(volume.transpose(0, 2, 1) * _GREYS_PER_DEVIATION), -127, 127).astype(np.int8, order="C")
-    classes = tuple(spec for spec in CLASSES if config.counts.get(spec.name))
+    classes = _classes(config)
     tomogram = Tomogram(id=f"phantom_{config.seed}", path=None, voxel_size=config.voxel_size, data=greys)
     return Phantom(tomogram=tomogram, truth=_truth(tomogram, classes, centres), classes=classes)
 
@@ -186,6 +187,13 @@ def _specimen(config: PhantomConfig, rng: np.random.Generator) -> Generator[Mess
 def _batches(centres: Points) -> list[Points]:
     """Split centres so that no batch takes long."""
     return np.array_split(centres, range(_BATCH, len(centres), _BATCH))
+
+
+def _classes(config: PhantomConfig) -> tuple[ClassSpec, ...]:
+    """Return what is in a phantom; inventions are numbered after the kinds that resemble something."""
+    kinds = [spec for spec in CLASSES if config.counts.get(spec.name)]
+    numbers = sorted(n for n in map(number_of, config.counts) if n is not None)
+    return (*kinds, *(replace(invention(n), id=len(CLASSES) + n) for n in numbers if config.counts[invention(n).name]))
 
 
 def _truth(tomogram: Tomogram, classes: tuple[ClassSpec, ...], centres: dict[str, Points]) -> ParticleTable:

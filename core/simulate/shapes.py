@@ -7,13 +7,14 @@ density give each kind its own texture, the same in all copies.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.particles import ClassSpec
+from core.simulate.inventions import number_of, solid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,14 +151,15 @@ def cloud(name: str) -> Cloud:
     Parameters
     ----------
     name : str
-        One of the names in `CLASSES`, or ``small`` or ``gold``.
+        One of the names in `CLASSES`, or ``small`` or ``gold``, or that of an invention.
 
     Returns
     -------
     Cloud
         Its points.
     """
-    inside, density = _SOLIDS[name]
+    number = number_of(name)
+    inside, density = _SOLIDS[name] if number is None else (partial(solid, number), 1.0)
     rng = np.random.default_rng(list(name.encode()))
     axis = np.arange(-152, 153, SPACING)
     lattice = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
