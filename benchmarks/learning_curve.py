@@ -1,11 +1,11 @@
 """How well a network picks after N clicks: train on one tomogram, pick another, for several N, seeds and ways to train.
 
-    python benchmarks/learning_curve.py DATA --train ribosome_a --test ribosome_b --variants fast pretrained --clicks 5 10 20 50 100 0
+    python benchmarks/learning_curve.py DATA --train ribosome_a --test ribosome_b --variants fast pretrained --start MODEL
     python benchmarks/learning_curve.py DATA --train czii_a --test czii_b --classes all --clicks 10 --out curve.json
 
 DATA is a folder of NAME.mrc and NAME_truth.csv. Clicks are drawn at random, of each class; 0 stands for all centres, and
-the region then counts as complete. Threshold, checkpoint and calibration are found without the tested part. Every run is kept in --out
-as it ends, and is not done again; the table and the plot beside it show all that the file holds.
+the region then counts as complete. Threshold, checkpoint and calibration are found without the tested part. Every run is
+kept in --out as it ends, and is not done again; the table and the plot beside it show all that the file holds.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def handed_on(start: Checkpoint, network: NetworkConfig, classes: Sequence[Class
     """
     if network.preset != start.config.network.preset:
         raise CheckpointError(
-            f"The checkpoint to start from has the network {start.config.network.preset!r}, not {network.preset!r}: choose that one."
+            f"The checkpoint to start from has the network {start.config.network.preset!r}, not {network.preset!r}: "
+            "choose that network, or another checkpoint."
         )
     if [(spec.name, spec.diameter) for spec in classes] == [(spec.name, spec.diameter) for spec in start.classes]:
         return start.weights

@@ -13,7 +13,9 @@ from core.network import build
 from core.particles import ClassSpec
 from core.transfer import handed_on
 
-SMALL, MIDDLE, LARGE = (ClassSpec(id=i, name=n, diameter=d, color="#ffffff") for i, n, d in ((1, "s", 100), (2, "m", 160), (3, "l", 300)))
+SMALL, MIDDLE, LARGE = (
+    ClassSpec(id=i, name=n, diameter=d, color="#ffffff") for i, n, d in ((1, "s", 100), (2, "m", 160), (3, "l", 300))
+)
 
 
 def learnt(*classes: ClassSpec, preset: str = "fast") -> Checkpoint:
@@ -66,7 +68,7 @@ def test_a_class_more_begins_as_what_the_only_one_found():
 
 
 def test_another_network_is_refused():
-    with pytest.raises(CheckpointError, match="has the network 'fast', not 'published': choose that one"):
+    with pytest.raises(CheckpointError, match="has the network 'fast', not 'published': choose that network"):
         handed_on(learnt(SMALL), NetworkConfig(preset="published"), [SMALL], 10.0)
 
 
