@@ -171,14 +171,15 @@ def test_several_tomograms_become_the_files_that_the_layout_says(known: Format, 
 
 @names
 def test_200_000_particles_are_quick(known: Format, tmp_path: Path) -> None:
+    # the time of this process alone: what else runs on the machine is not ours to test
     parts = [make_part(f"TS_{place:02d}", 50_000, place) for place in range(1, 5)]
-    start = time.perf_counter()
+    start = time.process_time()
     written = write_parts(path_of(tmp_path, known), parts, CLASSES, format=known.name)
-    middle = time.perf_counter()
+    middle = time.process_time()
     assert known.read is not None
     for piece in written.pieces:
         known.read(piece.path, ReadOrder(named=True))
-    end = time.perf_counter()
+    end = time.process_time()
     assert (middle - start < 2 * SECONDS, end - middle < SECONDS) == (True, True), (middle - start, end - middle)
 
 
