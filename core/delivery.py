@@ -89,6 +89,7 @@ def deliver(
     pixel_size: Angstrom | None = None,
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
+    numbers: Mapping[str, int] | None = None,
     options: Choices = None,
 ) -> Delivered:
     """Write particles of a project and check that the files say the same.
@@ -111,6 +112,8 @@ def deliver(
         That of each tomogram, in place of `pixel_size`.
     names : Mapping[str, str] | None
         Other names for tomograms than their own.
+    numbers : Mapping[str, int] | None
+        Those of tomograms, for formats that have numbers in place of names.
     options : Mapping[str, Any] | Options | None
         Choices of the format.
 
@@ -132,6 +135,7 @@ def deliver(
         pixel_size=pixel_size,
         tilt_series=tilt_series,
         names=names,
+        numbers=numbers,
     )
     written = write_parts(path, parts, project.store.classes(), format=format, options=options)
     count = sum(len(part.table) for part in parts)
@@ -147,6 +151,7 @@ def parts_of(
     pixel_size: Angstrom | None = None,
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
+    numbers: Mapping[str, int] | None = None,
 ) -> list[TomogramPicks]:
     """Gather what would be handed over.
 
@@ -154,7 +159,7 @@ def parts_of(
     ----------
     project : Project
         Where the particles are.
-    tomogram_ids, class_id, reviews, pixel_size, tilt_series, names
+    tomogram_ids, class_id, reviews, pixel_size, tilt_series, names, numbers
         As for `deliver`.
 
     Returns
@@ -176,8 +181,8 @@ def parts_of(
         tomogram = project.tomogram(one)
         table = chosen(table, class_id, reviews, classes, tomogram)
         if len(table):
-            series, name = (tilt_series or {}).get(one, plain), (names or {}).get(one)
-            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name))
+            series, name, number = (tilt_series or {}).get(one, plain), (names or {}).get(one), (numbers or {}).get(one)
+            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name, number=number))
     if not parts:
         raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
     return parts

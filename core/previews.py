@@ -95,13 +95,14 @@ def preview_delivery(
     pixel_size: Angstrom | None = None,
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
+    numbers: Mapping[str, int] | None = None,
     options: Choices = None,
 ) -> Preview:
     """Tell which files `core.delivery.deliver` would write, and how they begin.
 
     Parameters
     ----------
-    project, path, format, tomogram_ids, class_id, reviews, pixel_size, tilt_series, names, options
+    project, path, format, tomogram_ids, class_id, reviews, pixel_size, tilt_series, names, numbers, options
         As for `core.delivery.deliver`; `path` is not touched.
 
     Returns
@@ -122,6 +123,7 @@ def preview_delivery(
         pixel_size=pixel_size,
         tilt_series=tilt_series,
         names=names,
+        numbers=numbers,
     )
     return preview_parts(path, parts, project.store.classes(), format=format, options=options)
 

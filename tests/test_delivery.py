@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from core.cli import run
 from core.config import ReviewConfig
 from core.delivery import chosen, deliver
 from core.errands import unjudged
@@ -106,3 +107,40 @@ def test_candidates_that_were_judged_are_left_out(voxel_size: float) -> None:
     found = ParticleTable.build("t", [(50, 50, 59), (50, 50, 61), (50, 50, 50)], [1, 1, 2])
     assert unjudged(found, known, classes, voxel_size).positions.tolist() == [[50, 50, 61], [50, 50, 50]]
     assert len(unjudged(found, known.select(np.zeros(1, bool)), classes, voxel_size)) == 3
+
+
+@pytest.mark.parametrize("status", ["accepted", "shown"])
+def test_numbers_and_sizes_by_hand_reach_the_files(project: Project, tmp_path: Path, status: str) -> None:
+    folder, words = project.folder, ["--status", status, "--number", "one=41", "--number", "two=7"]
+    project.close()
+    assert run(["export", str(folder), "--out", str(tmp_path / "a.tbl"), "--format", "dynamo", *words]) == 0
+    assert {int(line.split()[19]) for line in (tmp_path / "a.tbl").read_text().splitlines()} == {41, 7}
+    found = {}
+    for name, size in (("even", "160,120,80"), ("odd", "162,120,80")):
+        star = ["--pixel-size", "2.5", "--unbinned-size", size, "--unbinned-size", "two=160,120,80", "--class", "ribosome"]
+        file = tmp_path / f"{name}.star"
+        assert run(["export", str(folder), "--out", str(file), "--format", "relion5", "--status", status, *star]) == 0
+        for one in ("one", "two"):
+            found[name, one] = read_particles(tmp_path / name / f"{one}.star", format="relion5").positions
+    np.testing.assert_allclose(found["even", "one"] - found["odd", "one"], np.tile([0, 0, 2.5], (len(found["odd", "one"]), 1)))
+    np.testing.assert_array_equal(found["even", "two"], found["odd", "two"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--number", "one=0"],
+        ["--number", "ghost=1"],
+        ["--number", "one"],
+        ["--number", "one=1", "--number", "two=1"],
+        ["--number", "one=1"],
+        ["--unbinned-size", "160,120,80"],
+        ["--unbinned-size", "160,120", "--pixel-size", "2.5"],
+        ["--unbinned-size", "ghost=160,120,80", "--pixel-size", "2.5"],
+    ],
+)
+def test_numbers_and_sizes_that_make_no_sense_are_refused(project: Project, tmp_path: Path, words: list[str]) -> None:
+    folder = project.folder
+    project.close()
+    assert run(["export", str(folder), "--out", str(tmp_path / "a.tbl"), "--format", "dynamo", *words]) == 1
+    assert not (tmp_path / "a.tbl").exists()

@@ -183,6 +183,19 @@ def test_200_000_particles_are_quick(known: Format, tmp_path: Path) -> None:
     assert (middle - start < 2 * SECONDS, end - middle < SECONDS) == (True, True), (middle - start, end - middle)
 
 
+ONLY_READ = {
+    "box": ("a.box", 3, "10 20 30\n11.5 21.25 31\n\n400 500 60\n"),
+    "shrec": ("particle_locations.txt", 3, "1bxn 177 221 90 1.5 0.25 2.125\nvesicle 12 20 31 0 0 0\nfiducial 400 5 60 0 0 0\n"),
+    "m": (
+        "a_particles.star",
+        2,
+        "data_particles\n\nloop_\n_wrpCoordinateX1 #1\n_wrpCoordinateY1 #2\n_wrpCoordinateZ1 #3\n_wrpSourceName #4\n"
+        "100.5 200.25 300 TS_01.tomostar\n1010 20.5 31 TS_02.tomostar\n",
+    ),
+}
+"""Files of the formats that are read and not written, and how many particles they hold."""
+
+
 def damaged(content: bytes, rng: random.Random) -> bytes:
     kind = rng.randrange(5)
     place = rng.randrange(len(content) + 1)
@@ -208,12 +221,26 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
 def test_damaged_files_are_read_or_refused_with_a_sentence(known: Format, named: bool, tmp_path: Path) -> None:
     parts = [make_part(f"TS_{place:02d}", 6, place) for place in (1, 2)]
     path = write_parts(path_of(tmp_path, known), parts, CLASSES, format=known.name).pieces[-1].path
+    read_damaged(path, known.name if named else None)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "found out"])
+@pytest.mark.parametrize("known", [known for known in READABLE if known.write is None], ids=lambda known: known.name)
+def test_damaged_files_that_are_only_read_are_read_or_refused_with_a_sentence(known: Format, named: bool, tmp_path: Path) -> None:
+    name, count, content = ONLY_READ[known.name]
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert len(read_particles(path, format=known.name)) == count
+    read_damaged(path, known.name if named else None)
+
+
+def read_damaged(path: Path, format: str | None) -> None:
     content, rng = path.read_bytes(), random.Random(0)
     for case in range(FUZZ):
         wrong = path.with_name(f"{case:x}_{path.name}")
         wrong.write_bytes(damaged(content, rng))
         try:
-            picks = read_particles(wrong, format=known.name if named else None)
+            picks = read_particles(wrong, format=format)
         except PickerError:
             picks = None
         wrong.unlink()

@@ -55,6 +55,33 @@ def contour(*points: tuple[float, float, float]) -> Contour:
     return Contour(points=np.array(points))
 
 
+CENTRES = "10.5 20.5 30\n1.5 2.5 -3\n"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.pts", "a.xyz"])
+def test_three_columns_of_centres_as_imod_has_them_are_asked_about(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(CENTRES)
+    if name == "a.xyz":  # another ending, the same look
+        path.write_text(CENTRES.replace(" ", "\t"))
+    with pytest.raises(AmbiguousFormatError, match="3 columns, x and y ending in") as caught:
+        read_particles(path)
+    assert set(caught.value.formats) == {"coords", "imod-text"}
+    np.testing.assert_array_equal(read_particles(path, format="imod-text").positions, [[30, 20, 10], [-3, 2, 1]])
+    np.testing.assert_array_equal(read_particles(path, format="coords").positions, [[30, 20.5, 10.5], [-3, 2.5, 1.5]])
+
+
+@pytest.mark.parametrize("content", ["10.5 20.5 30\n1.5 2 3\n", "10.5 20.5 30.5\n", "10 20 30\n", "10.25 20.5 30\n"])
+def test_three_columns_that_are_not_all_centres_are_not_asked_about(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(content)
+    assert read_particles(tmp_path / "a.txt").positions[0, 2] == float(content.split()[0])
+
+
+def test_the_ending_of_deepetpicker_says_enough(tmp_path: Path) -> None:
+    (tmp_path / "a.coords").write_text(CENTRES)
+    assert read_particles(tmp_path / "a.coords").positions[0].tolist() == [30, 20.5, 10.5]
+
+
 # ---- what other code reads in ours ----
 
 

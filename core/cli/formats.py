@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.config import ReviewConfig
     from core.io.particles import TiltSeriesGeometry
     from core.project import Project
+    from core.types import Shape
 
 _PANEL = "Formats of other programs (docs/formats.md)"
 
@@ -49,6 +50,25 @@ OtherNames: TypeAlias = Annotated[
     ),
 ]
 
+Numbers: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--number",
+        metavar="TOMOGRAM=N",
+        help="Number of a tomogram, for Dynamo, STOPGAP and motive lists; repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+UnbinnedSizes: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unbinned-size",
+        metavar="[TOMOGRAM=]X,Y,Z",
+        help="Size of the unbinned tomogram in pixels of the tilt series, of all or of one; repeatable. Goes with --pixel-size.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
 
 def other_names(words: Iterable[str] | None, known: Sequence[str]) -> dict[str, str]:
     """Read what the other program calls tomograms.
@@ -79,8 +99,53 @@ def other_names(words: Iterable[str] | None, known: Sequence[str]) -> dict[str, 
     return found
 
 
+def numbers_of(words: Iterable[str] | None, known: Sequence[str]) -> dict[str, int]:
+    """Read the numbers of tomograms.
+
+    Parameters
+    ----------
+    words : Iterable[str] | None
+        Such as ``TS_01=7``.
+    known : Sequence[str]
+        The tomograms that are meant.
+
+    Returns
+    -------
+    dict[str, int]
+        By tomogram.
+
+    Raises
+    ------
+    ConfigError
+        If a word is none such.
+    """
+    found = {}
+    for word in words or ():
+        tomogram, _, number = word.rpartition("=")
+        if tomogram not in known or not (number.isascii() and number.isdigit() and len(number) < 10 and int(number)):
+            raise ConfigError(f"Expected one of the tomograms and its number from 1 on, such as {known[0]}=1, not {word!r}.")
+        found[tomogram] = int(number)
+    return found
+
+
+def _sizes_of(words: Iterable[str] | None, known: Sequence[str]) -> dict[str, Shape]:
+    from core.io.particles.tomograms import unbinned_size
+
+    found: dict[str, Shape] = {}
+    for word in sorted(words or (), key=lambda word: "=" in word):  # what is said of one goes before what is said of all
+        tomogram, equals, size = word.rpartition("=")
+        if equals and tomogram not in known:
+            raise ConfigError(f"Expected one of the tomograms and its size, such as {known[0]}=3840,3712,1200, not {word!r}.")
+        found |= dict.fromkeys([tomogram] if equals else known, unbinned_size(size))
+    return found
+
+
 def tilt_series_of(
-    tomograms: Sequence[str], pixel_size: float | None, tomograms_star: Path | None, names: dict[str, str]
+    tomograms: Sequence[str],
+    pixel_size: float | None,
+    tomograms_star: Path | None,
+    names: dict[str, str],
+    sizes: Iterable[str] | None = None,
 ) -> dict[str, TiltSeriesGeometry]:
     """Find what is known of tilt series.
 
@@ -94,6 +159,8 @@ def tilt_series_of(
         RELION's file, which tells more.
     names : dict[str, str]
         What it calls tomograms, where otherwise than expected.
+    sizes : Iterable[str] | None
+        Unbinned sizes of all tomograms or of one, such as ``TS_01=3840,3712,1200``.
 
     Returns
     -------
@@ -103,16 +170,12 @@ def tilt_series_of(
     Raises
     ------
     PickerError
-        If both were given, the file cannot be read or lacks one of the tomograms.
+        If something is told twice or makes no sense, the file cannot be read or lacks one of the tomograms.
     """
-    from core.io.particles import TiltSeriesGeometry
-    from core.io.particles.tomograms import geometry_of, read_tomograms_star
+    from core.io.particles.tomograms import geometry_told
 
-    if tomograms_star is not None and pixel_size is not None:
-        raise ConfigError("The tomograms.star tells the pixel size; leave out --pixel-size or --tomograms-star.")
-    if tomograms_star is not None:
-        return geometry_of(read_tomograms_star(tomograms_star), tomograms, names)
-    return {} if pixel_size is None else dict.fromkeys(tomograms, TiltSeriesGeometry(pixel_size=pixel_size))
+    found = _sizes_of(sizes, tomograms)
+    return geometry_told(tomograms, pixel_size=pixel_size, tomograms_star=tomograms_star, names=names, sizes=found)
 
 
 def format_options(words: Iterable[str] | None, format: str | None) -> dict[str, Any]:
@@ -153,6 +216,7 @@ def export_shown(
     reviews: dict[int, ReviewConfig],
     series: Mapping[str, TiltSeriesGeometry],
     called: Mapping[str, str],
+    numbers: Mapping[str, int],
     format: str | None,
     option: list[str] | None,
 ) -> None:
@@ -164,8 +228,8 @@ def export_shown(
         Who is told.
     project : Project
         An open project.
-    out, names, ids, reviews, series, called, format, option
-        File, tomograms, classes, what is asked of candidates, tilt series, other names, format and its choices, as read.
+    out, names, ids, reviews, series, called, numbers, format, option
+        File, tomograms, classes, what is asked of candidates, tilt series, other names, numbers, format and its choices, as read.
 
     Raises
     ------
@@ -185,6 +249,7 @@ def export_shown(
         reviews=reviews,
         tilt_series=series,
         names=called,
+        numbers=numbers,
         options=format_options(option, format),
     )
     for notice in done.notices:

@@ -11,10 +11,13 @@ import typer
 from core.cli.formats import (
     FileFormat,
     FormatOptions,
+    Numbers,
     OtherNames,
     TomogramsStar,
+    UnbinnedSizes,
     export_shown,
     format_options,
+    numbers_of,
     other_names,
     tilt_series_of,
 )
@@ -26,6 +29,7 @@ from core.particles import ClassSpec, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.io.particles.values import Written
     from core.project import Imported, Project
     from core.tomogram import Box, Tomogram
 
@@ -192,7 +196,9 @@ def export(
     format: FileFormat = None,
     option: FormatOptions = None,
     tomograms_star: TomogramsStar = None,
+    unbinned_size: UnbinnedSizes = None,
     name: OtherNames = None,
+    number: Numbers = None,
     as_json: Json = False,
 ) -> None:
     """Export particles for other programs.
@@ -209,11 +215,12 @@ def export(
     with Project.open(project) as work:
         names = chosen_tomograms(work, tomogram)
         ids = [spec.id for spec in chosen_classes(work, classes)] if classes else None
-        called = other_names(name, names)
-        series = tilt_series_of(names, pixel_size, tomograms_star, called)
+        called, numbers = other_names(name, names), numbers_of(number, names)
+        series = tilt_series_of(names, pixel_size, tomograms_star, called, unbinned_size)
         asked = {"threshold": threshold, "min_distance": min_distance, "edge": edge}
         if status == "shown":
-            export_shown(report, work, out, names, ids, reviews_of(asked, work.store.classes()), series, called, format, option)
+            reviews = reviews_of(asked, work.store.classes())
+            export_shown(report, work, out, names, ids, reviews, series, called, numbers, format, option)
             return
         if any(asked.values()):
             raise typer.BadParameter("--threshold, --min-distance and --edge go with --status shown")
@@ -227,11 +234,15 @@ def export(
             format=format,
             tilt_series=series,
             names=called,
+            numbers=numbers,
             options=format_options(option, format),
         )
+    _tell_exported(report, written, *_tally(counts, names, ids, wanted))
+
+
+def _tell_exported(report: Report, written: Written, exported: int, left: int) -> None:
     for notice in written.notices:
         report.note(notice)
-    exported, left = _tally(counts, names, ids, wanted)
     if left:
         report.note(f"{left} candidates were not exported; add --status candidate to export picks that nobody has judged yet.")
     files = [str(path) for path in written.files]

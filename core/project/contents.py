@@ -197,6 +197,7 @@ class Project(Folder):
         format: str | None = None,
         tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
         names: Mapping[str, str] | None = None,
+        numbers: Mapping[str, int] | None = None,
         options: Choices = None,
     ) -> Written:
         """Write particles to a file, or to as many as the format takes.
@@ -217,6 +218,8 @@ class Project(Folder):
             That of each tomogram, for formats that count in it.
         names : Mapping[str, str] | None
             Other names for tomograms than their own.
+        numbers : Mapping[str, int] | None
+            Those of tomograms, for formats that have numbers in place of names.
         options : Mapping[str, Any] | Options | None
             Choices of the format.
 
@@ -236,6 +239,6 @@ class Project(Folder):
             table = self.store.table(one, status=status)
             if class_ids is not None:
                 table = table.select(np.isin(table.class_ids, class_ids))
-            series, name = (tilt_series or {}).get(one), (names or {}).get(one)
-            parts.append(TomogramPicks.of(self.tomogram(one), table, tilt_series=series, name=name))
+            series, name, number = (tilt_series or {}).get(one), (names or {}).get(one), (numbers or {}).get(one)
+            parts.append(TomogramPicks.of(self.tomogram(one), table, tilt_series=series, name=name, number=number))
         return write_parts(path, parts, self.store.classes(), format=format, options=options)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _LAYOUTS: Layouts = {3: ("x", "y", "z"), 4: ("class", "x", "y", "z"), 5: ("class", "x", "y", "z", "score")}
 _CRYOLO: Layouts = {3: ("x", "y", "z"), 4: ("x", "y", "z", "filament")}
 _OF_FOUR = {"coords": "class x y z for DeepETPicker", "cryolo": "x y z filament for crYOLO", "imod-text": "contour x y z for IMOD"}
+_OF_THREE = {"coords": "voxels from 0 for DeepETPicker", "imod-text": "whole voxels from 0.5 for IMOD"}
 _OF_FIVE = {"coords": "class x y z score for DeepETPicker", "imod-text": "object contour x y z for IMOD"}
 
 
@@ -84,7 +85,7 @@ def read_coords(path: Path, order: ReadOrder) -> ReadPicks:
     path : Path
         The file.
     order : ReadOrder
-        Unless the format was named, four columns are refused, and five that may be IMOD's.
+        Unless the format was named, four columns are refused, and three or five that may be IMOD's.
 
     Returns
     -------
@@ -135,6 +136,8 @@ def _read(path: Path, order: ReadOrder, layouts: Layouts) -> ReadPicks:
     values = {name: numbers(path, words, places, name) for name, words in content.items()}
     if not order.named and len(layout) == 5:
         _certain_score(path, values)
+    if not order.named and len(layout) == 3 and path.suffix.lower() != ".coords":
+        _certain_centre(path, values)
     return ReadPicks(
         positions=positions(path, [values[axis] for axis in "xyz"], places),
         unit=order.unit or Unit.VOXEL,
@@ -155,6 +158,13 @@ def _certain_score(path: Path, values: dict[str, Column]) -> None:
     whole = all((values[name] == values[name].round()).all() and (values[name] >= 0).all() for name in ("class", "x"))
     if whole and (values["score"] > 1).any():
         raise _ambiguous(path, "5 columns", _OF_FIVE)
+
+
+def _certain_centre(path: Path, values: dict[str, Column]) -> None:
+    """Refuse three columns in which every x and y ends in .5 and every z is whole, as IMOD has the centres of voxels."""
+    halves = all((values[axis] % 1 == 0.5).all() for axis in "xy")
+    if halves and (values["z"] % 1 == 0).all():
+        raise _ambiguous(path, "3 columns, x and y ending in .5 and z whole", _OF_THREE)
 
 
 def _ambiguous(path: Path, what: str, meanings: dict[str, str]) -> AmbiguousFormatError:

@@ -5,6 +5,7 @@ Source: RELION 73f0a3c, tomogram_set.cpp: pixel size of the tilt series, size of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ from core.io.particles.star import NAME, blocks_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from core.types import Angstrom, Shape
 
 PIXEL_SIZE = "rlnTomoTiltSeriesPixelSize"
 SIZE = ("rlnTomoSizeZ", "rlnTomoSizeY", "rlnTomoSizeX")
@@ -90,3 +93,80 @@ def geometry_of(
                 f"The tomograms.star does not name {name!r} (tomogram {one}); it has {listed}: say which of these it is."
             )
     return {one: found[name] for one, name in wanted.items()}
+
+
+def unbinned_size(text: str) -> Shape:
+    """Read the size of an unbinned tomogram as people type it.
+
+    Parameters
+    ----------
+    text : str
+        Extents along x, y and z in pixels of the tilt series, such as ``3840, 3712, 1200``.
+
+    Returns
+    -------
+    Shape
+        (z, y, x).
+
+    Raises
+    ------
+    ConfigError
+        If these are not three whole numbers above 0.
+    """
+    words = text.replace(",", " ").split()
+    if len(words) != 3 or not all(word.isascii() and word.isdigit() and int(word[:9]) > 0 and len(word) < 9 for word in words):
+        raise ConfigError(
+            f"Expected the unbinned size as X,Y,Z in pixels of the tilt series, such as 3840,3712,1200, not {text!r}."
+        )
+    x, y, z = map(int, words)
+    return z, y, x
+
+
+def geometry_told(
+    tomogram_ids: Iterable[str],
+    *,
+    pixel_size: Angstrom | None = None,
+    tomograms_star: Path | None = None,
+    names: Mapping[str, str] | None = None,
+    sizes: Mapping[str, Shape] | None = None,
+) -> dict[str, TiltSeriesGeometry]:
+    """Put together what is told of tilt series.
+
+    Parameters
+    ----------
+    tomogram_ids : Iterable[str]
+        The tomograms.
+    pixel_size : Angstrom | None
+        Of all tilt series, where no file tells.
+    tomograms_star : Path | None
+        RELION's file, which tells more.
+    names : Mapping[str, str] | None
+        As for `geometry_of`.
+    sizes : Mapping[str, Shape] | None
+        (z, y, x) extents of unbinned tomograms, where no file tells.
+
+    Returns
+    -------
+    dict[str, TiltSeriesGeometry]
+        By tomogram; without those of which nothing is told.
+
+    Raises
+    ------
+    FileFormatError
+        If the file cannot be read or lacks a tomogram.
+    ConfigError
+        If something is told twice, or a size without a pixel size.
+    """
+    ids = tuple(tomogram_ids)
+    if tomograms_star is not None and pixel_size is not None:
+        raise ConfigError("The tomograms.star tells the pixel size; give one of the two.")
+    found = {} if pixel_size is None else dict.fromkeys(ids, TiltSeriesGeometry(pixel_size=pixel_size))
+    if tomograms_star is not None:
+        found = geometry_of(read_tomograms_star(tomograms_star), ids, names)
+    for one, size in (sizes or {}).items():
+        if one not in found:
+            raise ConfigError(f"An unbinned size counts pixels of the tilt series; give their size in Å as well (tomogram {one}).")
+        if found[one].size is not None:
+            raise ConfigError(f"The tomograms.star tells the unbinned size of {one}; leave it out.")
+        found[one] = replace(found[one], size=size)
+    return found

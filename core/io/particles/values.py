@@ -214,7 +214,13 @@ class TomogramPicks:
 
     @classmethod
     def of(
-        cls, tomogram: Tomogram, table: ParticleTable, *, tilt_series: TiltSeriesGeometry | None = None, name: str | None = None
+        cls,
+        tomogram: Tomogram,
+        table: ParticleTable,
+        *,
+        tilt_series: TiltSeriesGeometry | None = None,
+        name: str | None = None,
+        number: int | None = None,
     ) -> Self:
         """Take name, voxel size and shape from a tomogram.
 
@@ -228,6 +234,8 @@ class TomogramPicks:
             Where it is known.
         name : str | None
             Another name than the tomogram's.
+        number : int | None
+            For formats that number tomograms.
 
         Returns
         -------
@@ -235,7 +243,7 @@ class TomogramPicks:
             Ready to be written.
         """
         frame = Frame(voxel_size=tomogram.voxel_size, shape=tomogram.shape, tilt_series=tilt_series)
-        return cls(name=name or tomogram.id, table=table, frame=frame)
+        return cls(name=name or tomogram.id, table=table, frame=frame, number=number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
