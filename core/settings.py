@@ -80,7 +80,7 @@ class ExportConfig:
     scope : Scope
         ``this``: of the tomogram that is shown; ``all``: of all tomograms.
     pixel_size : Angstrom
-        Of the unbinned tilt series in Å; 0 for that of the tomogram.
+        Of the unbinned tilt series in Å; 0 where nobody gave it.
     names : dict[str, str]
         What tomograms are called in the file, where it is not their own name.
     options : dict[str, str]
@@ -97,7 +97,7 @@ class ExportConfig:
     def __post_init__(self) -> None:
         _require(self.what in ("accepted", "shown"), f"what must be accepted or shown, not {self.what!r}.")
         _require(self.scope in ("this", "all"), f"scope must be this or all, not {self.scope!r}.")
-        _require(self.pixel_size >= 0, f"pixel_size must be 0 (that of the tomogram) or more Å, not {self.pixel_size}.")
+        _require(self.pixel_size >= 0, f"pixel_size must be 0 (not given) or more Å, not {self.pixel_size}.")
 
 
 @dataclass(frozen=True, kw_only=True)

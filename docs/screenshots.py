@@ -89,6 +89,7 @@ def tour(minutes: float) -> None:
     camera.shoot("pick")
     desk.pick.accept_all(1)
     window.go_to_step(4)
+    window.export.pixel_size.setValue(session.tomogram.voxel_size)  # the sample is not binned
     camera.shoot("export")
     window.close()
 

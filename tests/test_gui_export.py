@@ -100,6 +100,7 @@ def test_the_files_are_shown_before_they_are_written(picked: Application, tmp_pa
     panel.kind.setCurrentIndex(next(row for row in range(panel.kind.count()) if panel.kind.itemData(row)[0] == "relion5"))
     panel.which.setCurrentIndex(0)
     panel.scope.setCurrentIndex(1)
+    panel.pixel_size.setValue(2.5)
     panel.names.item(1, 1).setText("Position_7")
     panel.path.setText(str(tmp_path / "new" / "picks.star"))
     qtbot.waitUntil(lambda: "Position_7" in panel.tree.toPlainText(), timeout=10_000)
@@ -112,8 +113,22 @@ def test_two_tomograms_of_one_name_are_a_sentence_before_the_export(picked: Appl
     panel = picked.window.export
     panel.kind.setCurrentIndex(next(row for row in range(panel.kind.count()) if panel.kind.itemData(row)[0] == "relion5"))
     panel.scope.setCurrentIndex(1)
+    panel.pixel_size.setValue(2.5)
     panel.names.item(1, 1).setText("TS_01")
     qtbot.waitUntil(lambda: "2 tomograms would be called" in panel.tree.toPlainText(), timeout=10_000)
+
+
+def test_the_pixel_size_is_asked_for_and_never_guessed(picked: Application) -> None:
+    panel = picked.window.export
+    choose(picked, "relion5")
+    assert panel.pixel_size.value() == 0
+    assert not panel.export.isEnabled()
+    assert "pixel size of the unbinned tilt series" in panel.export.toolTip()
+    panel.pixel_size.setValue(2.5)
+    assert panel.export.isEnabled()
+    panel.pixel_size.setValue(0)
+    choose(picked, "csv")
+    assert panel.export.isEnabled()
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,9 @@ def exported(desk: Application, path: Path) -> Positions:
     go_to(desk, 4)
     panel.which.setCurrentIndex(1)
     panel.path.setText(str(path))
+    assert not panel.export.isEnabled()
+    assert "pixel size of the unbinned tilt series" in panel.export.toolTip()
+    panel.pixel_size.setValue(tomogram.voxel_size)
     press(panel.export)
     assert "read back and checked" in panel.result.text()
     files = [file for file in path.parent.rglob("*.star") if "rlnCenteredCoordinateXAngst" in file.read_text()]

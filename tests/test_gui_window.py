@@ -214,6 +214,7 @@ def test_from_clicks_to_a_file(opened: Application, qtbot: QtBot, tmp_path: Path
     window.go_to_step(4)
     window.export.which.setCurrentIndex(1)
     window.export.path.setText(str(tmp_path / "picks.star"))
+    window.export.pixel_size.setValue(VOXEL_SIZE)
     QTest.mouseClick(window.export.export, Qt.MouseButton.LeftButton)
     assert "read back and checked" in window.export.result.text()
     rows = starfile.read(tmp_path / "picks" / "blobs.star")

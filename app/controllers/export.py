@@ -32,7 +32,7 @@ class ExportController(QObject):
     """Keeps the preview up to date and writes the files."""
 
     def __init__(self, session: Session, panel: ExportPanel) -> None:
-        super().__init__()
+        super().__init__(panel)  # so that its timer ends with the panel
         self._session, self._panel, self._ready = session, panel, False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -79,13 +79,18 @@ class ExportController(QObject):
         chosen = format_named(self._panel.format)
         return Need.PIXEL_SIZE in chosen.needs | chosen.wants
 
+    def _lacks_pixels(self) -> bool:
+        """Never guessed: the tomogram may be binned, and every position would be wrong."""
+        needed = Need.PIXEL_SIZE in format_named(self._panel.format).needs
+        return needed and self._geometry() is None and not self._panel.pixel_size.value()
+
     def _order(self) -> dict[str, Any]:
         """Return what is handed over, for the preview and for the export alike."""
         return {
             "tomogram_ids": self._names(),
             "class_id": self._panel.class_id,
             "reviews": self._reviews(),
-            "pixel_size": self._panel.pixel_size.value() if self._takes_pixels() else None,
+            "pixel_size": (self._panel.pixel_size.value() or None) if self._takes_pixels() else None,
             "tilt_series": self._tilt_series(),
             "names": self._other_names(),
             "options": self._panel.options,
@@ -131,6 +136,8 @@ class ExportController(QObject):
             reason = missing or "Open a tomogram first."
         elif not count:
             reason = "There is nothing to export yet: mark particles, or pick and accept some."
+        elif self._lacks_pixels():
+            reason = "Give the pixel size of the unbinned tilt series, or RELION's tomograms.star: this format counts in it."
         else:
             reason = "" if self._panel.path.text().strip() else "Say which file to write."
         self._panel.set_state(reason, f"{count} particles of {', '.join(names)}.", self._command(), self._takes_pixels())
@@ -204,7 +211,6 @@ class ExportController(QObject):
         self._panel.result.setText("")
         if project is not None and tomogram is not None:
             self._panel.path.setText(str(project.folder / f"{tomogram.id}{self._panel.suffix}"))
-            self._panel.suggest_pixel_size(tomogram.voxel_size or 1.0)
         self._show()
 
     def _on_panel_format(self, _index: int) -> None:

@@ -33,7 +33,7 @@ class SettingsController(QObject):
     said = Signal(str)
 
     def __init__(self, session: Session, tomograms: TomogramPanel, train: TrainPanel, pick: PickPanel, export: ExportPanel) -> None:
-        super().__init__()
+        super().__init__(export)  # so that its timer ends with the window
         self._session, self._tomograms, self._train, self._pick, self._export = session, tomograms, train, pick, export
         self._folder: Path | None = None
         self._saved = Settings()

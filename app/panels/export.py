@@ -46,7 +46,6 @@ class ExportPanel(QWidget):
 
     def __init__(self, formats: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._pixels_by_hand = False
         self._names: dict[str, str] = {}
         self._forms: dict[str, Form] = {}
         self._given: dict[str, str] = {}
@@ -57,10 +56,13 @@ class ExportPanel(QWidget):
         self.which.addItems([ACCEPTED, SHOWN])
         self.scope.addItems(["this tomogram", "all tomograms"])
         self.pixel_size = QDoubleSpinBox()
-        self.pixel_size.setRange(0.1, 100)
+        self.pixel_size.setRange(0, 100)
         self.pixel_size.setDecimals(3)
         self.pixel_size.setSuffix(" Å")
-        self.pixel_size.setToolTip("Unbinned pixel size of the tilt series, which RELION counts in")
+        self.pixel_size.setSpecialValueText("not given")
+        self.pixel_size.setToolTip(
+            "Pixel size of the unbinned tilt series, which this format counts in; the tomogram does not tell it"
+        )
         self.geometry, self.path = _geometry_line(), QLineEdit()
         form = QFormLayout()
         form.addRow("Format", self.kind)
@@ -91,7 +93,7 @@ class ExportPanel(QWidget):
         self._show_choices()
         self.geometry.textChanged.connect(self._on_edited)
         self.path.textChanged.connect(self._on_edited)
-        self.pixel_size.valueChanged.connect(self._on_pixel_size_changed)
+        self.pixel_size.valueChanged.connect(self._on_edited)
 
     def _show_choices(self, _row: int = 0) -> None:
         """Show the choices of the format; those of others are kept."""
@@ -202,7 +204,7 @@ class ExportPanel(QWidget):
             format=self.format,
             what="accepted" if self.which.currentText() == ACCEPTED else "shown",
             scope="this" if self.scope.currentIndex() == 0 else "all",
-            pixel_size=self.pixel_size.value() if self._pixels_by_hand else 0.0,
+            pixel_size=self.pixel_size.value(),
             names=dict(self._names),
             options=self._words(),
         )
@@ -215,13 +217,10 @@ class ExportPanel(QWidget):
         """Fill in everything and say so."""
         known = [self.kind.itemData(row)[0] for row in range(self.kind.count())]
         self.kind.setCurrentIndex(known.index(config.format) if config.format in known else 0)
-        with signals_blocked(self.which), signals_blocked(self.scope):
+        with signals_blocked(self.which), signals_blocked(self.scope), signals_blocked(self.pixel_size):
             self.which.setCurrentText(ACCEPTED if config.what == "accepted" else SHOWN)
             self.scope.setCurrentIndex(0 if config.scope == "this" else 1)
-        self._pixels_by_hand = config.pixel_size > 0
-        if self._pixels_by_hand:
-            with signals_blocked(self.pixel_size):
-                self.pixel_size.setValue(config.pixel_size)
+            self.pixel_size.setValue(config.pixel_size)
         self._names = dict(config.names)
         self._given = dict(config.options)
         for form in self._forms.values():
@@ -229,12 +228,6 @@ class ExportPanel(QWidget):
         self._forms.clear()
         self._show_choices()
         self.edited.emit()
-
-    def suggest_pixel_size(self, pixel_size: float) -> None:
-        """Fill in a pixel size, unless a hand has given one."""
-        if not self._pixels_by_hand:
-            with signals_blocked(self.pixel_size):
-                self.pixel_size.setValue(pixel_size)
 
     def set_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes."""
@@ -255,10 +248,6 @@ class ExportPanel(QWidget):
         for field in (self.pixel_size, self.geometry.parentWidget()):
             field.setVisible(takes_pixels)
             self._form.labelForField(field).setVisible(takes_pixels)
-
-    def _on_pixel_size_changed(self, _value: float) -> None:
-        self._pixels_by_hand = True
-        self.edited.emit()
 
     def _on_edited(self, _value: object) -> None:
         self.edited.emit()
