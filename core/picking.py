@@ -9,6 +9,7 @@ import numpy as np
 
 from core import device as devices
 from core.calibration import calibrated
+from core.errors import PickerError
 from core.inference import scanner
 from core.messages import Notice, PicksFound
 from core.nms import PUBLISHED_FLOOR
@@ -56,7 +57,7 @@ def pick(
         Folder for filtered volumes, if the checkpoint's preprocessing filters.
     score_map : Path | None
         MRC file for the score map, the largest probability over all classes in per cent; it takes a byte for each voxel of
-        the tomogram, and is left out where the disk is nearly full. None for no such file.
+        the tomogram, and is left out where the disk is nearly full or fails. None for no such file.
 
     Yields
     ------
@@ -87,14 +88,20 @@ def pick(
         yield Notice(text="The disk is nearly full: the score map is not kept.")
         score_map = None
     kept = nullcontext() if score_map is None else score_map_writer(score_map, tomogram.shape, voxel_size)
-    with kept as keep:
-        steps = scan(prepared, look, wanted, region or tomogram.box, keep)
-        try:
-            while True:
-                message = next(steps)
-                yield _announced(message, tomogram.id, wanted, calibration) if isinstance(message, Found) else message
-        except StopIteration as stop:
-            found: Found = stop.value
+    found: Found | None = None
+    try:
+        with kept as keep:
+            steps = scan(prepared, look, wanted, region or tomogram.box, keep)
+            try:
+                while True:
+                    message = next(steps)
+                    yield _announced(message, tomogram.id, wanted, calibration) if isinstance(message, Found) else message
+            except StopIteration as stop:
+                found = stop.value
+    except PickerError as exc:
+        if found is None:
+            raise
+        yield Notice(text=f"{exc} The picks are complete, but the score map is not kept.")
     return PickResult(
         table=_scored(found.table(tomogram.id, wanted), calibration),
         shape=tomogram.shape,

@@ -130,7 +130,7 @@ def note(run: Path, text: str) -> None:
 
 
 def logged(steps: Generator[Message, None, Result], run: Path) -> Generator[Message, None, Result]:
-    """Write down what a job says while it runs.
+    """Write down what a job says while it runs; where that fails, the job says so once and goes on.
 
     Parameters
     ----------
@@ -142,30 +142,40 @@ def logged(steps: Generator[Message, None, Result], run: Path) -> Generator[Mess
     Yields
     ------
     Message
-        The same.
+        The same, and a notice if the log cannot be written.
 
     Returns
     -------
     Result
         The same.
     """
-    stage = ""
+    stage, told = "", False
     try:
         while True:
             message = next(steps)
             line, stage = _line(message, stage)
-            if line:
-                note(run, line)
+            if line and not told and (why := _tried(run, line)):
+                told = True
+                yield Notice(text=f"{why} The run goes on without a log.")
             yield message
     except StopIteration as stop:
-        note(run, "Done.")
+        _tried(run, "Done.")
         result: Result = stop.value
         return result
     except Exception as exc:
-        note(run, f"Failed: {exc}" if isinstance(exc, PickerError) else f"Failed: {type(exc).__name__}: {exc}")
+        _tried(run, f"Failed: {exc}" if isinstance(exc, PickerError) else f"Failed: {type(exc).__name__}: {exc}")
         raise
     finally:
         steps.close()
+
+
+def _tried(run: Path, text: str) -> str:
+    """Add a line to the log, or say why that cannot be: hours of training are worth more than a line about them."""
+    try:
+        note(run, text)
+    except ProjectError as exc:
+        return str(exc)
+    return ""
 
 
 def _line(message: Message, stage: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,9 +42,12 @@ class ScoreMapWriter:
 
     def __init__(self, writer: MrcWriter, shape: Shape) -> None:
         self._writer, self._shape, self._done = writer, shape, 0
+        self._failed: OSError | None = None
 
     def write(self, part: Box, scores: NDArray[np.floating[Any]]) -> None:
         """Append sections; what lies outside, below and beside them, is 0.
+
+        Whoever finds picks meanwhile is not stopped by a disk that fails: `finish` tells.
 
         Parameters
         ----------
@@ -52,6 +56,26 @@ class ScoreMapWriter:
         scores : NDArray
             (classes, z, y, x) probabilities 0 to 1 of the box.
         """
+        if self._failed is not None:
+            return
+        try:
+            self._append(part, scores)
+        except OSError as exc:
+            self._failed = exc
+
+    def finish(self) -> None:
+        """Fill up what no network looked at.
+
+        Raises
+        ------
+        OSError
+            If anything could not be written.
+        """
+        if self._failed is not None:
+            raise self._failed
+        self._pad(self._shape[0])
+
+    def _append(self, part: Box, scores: NDArray[np.floating[Any]]) -> None:
         self._pad(part.low[0])
         step = max(1, _SLAB_VOXELS // (self._shape[1] * self._shape[2]))
         beside = (slice(None), *(slice(a, b) for a, b in zip(part.low[1:], part.high[1:], strict=True)))
@@ -61,10 +85,6 @@ class ScoreMapWriter:
             slab[beside] = np.rint(CERTAIN * best.clip(0, 1))
             self._writer.write(slab)
         self._done = part.high[0]
-
-    def finish(self) -> None:
-        """Fill up what no network looked at."""
-        self._pad(self._shape[0])
 
     def _pad(self, to: int) -> None:
         for _ in range(self._done, to):
@@ -92,7 +112,7 @@ def score_map_writer(path: Path, shape: Shape, voxel_size: Angstrom) -> Iterator
     Raises
     ------
     PickerError
-        If the file cannot be written.
+        If the file cannot be written, at the end of the block.
     """
     make_folder(path.parent)
     with mrc_writer(path, shape, np.int8, voxel_size) as writer:
@@ -138,7 +158,7 @@ def open_score_map(path: Path, tomogram: Tomogram) -> Tomogram | None:
     if not path.exists():
         return None
     try:
-        found = open_tomogram(path, voxel_size=tomogram.voxel_size or None, signed=True, id=tomogram.id)
+        found = open_tomogram(path, signed=True, id=tomogram.id)
     except FileFormatError:
         return None
-    return found if found.shape == tomogram.shape else None
+    return replace(found, voxel_size=tomogram.voxel_size) if found.shape == tomogram.shape else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.errors import PickerError, os_reason
-from core.io.atomic import atomic_path
+from core.io.atomic import atomic_folder, atomic_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +82,19 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 def test_unknown_reason_keeps_the_systems_words() -> None:
     assert os_reason(OSError(errno.EIO, "Input/output error")) == "Input/output error"
+
+
+def test_an_old_folder_that_cannot_be_put_back_is_not_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "kept").write_text("old")
+    replaced, calls = os.replace, iter(range(3))
+
+    def flaky(one: Path, other: Path) -> None:
+        if next(calls):  # the disk goes away after the first
+            raise OSError(errno.EIO, "Input/output error")
+        replaced(one, other)
+
+    monkeypatch.setattr(os, "replace", flaky)
+    with pytest.raises(PickerError, match="Cannot write"), atomic_folder(tmp_path / "a.zarr", lambda _: True):
+        pass
+    assert [file.read_text() for file in tmp_path.rglob("kept")] == ["old"]

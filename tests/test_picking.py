@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import itertools
 from dataclasses import replace
 
@@ -311,4 +312,20 @@ def test_giving_up_leaves_no_map(checkpoint, tmp_path):
     while not isinstance(next(job), PicksFound):
         pass
     job.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("reading")
+@pytest.mark.parametrize("place", ["core.scoremap.ScoreMapWriter._pad", "core.io.atomic.os.replace"])
+def test_a_map_that_cannot_be_written_costs_no_picks(checkpoint, tmp_path, monkeypatch, place):
+    wanted = drain(pick(tomogram(), checkpoint, CPU)).table
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(place, full)
+    heard = []
+    found = drain(pick(tomogram(), checkpoint, CPU, score_map=tmp_path / "t.mrc"), heard.append).table
+    assert np.array_equal(found.positions, wanted.positions)
+    assert ["score map is not kept" in m.text for m in heard if isinstance(m, Notice)] == [True]
     assert not list(tmp_path.iterdir())

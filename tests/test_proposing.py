@@ -80,3 +80,27 @@ def test_a_file_that_names_no_tomogram_needs_one(project: Project, tmp_path: Pat
 def test_a_file_for_other_tomograms_is_refused(project: Project, tmp_path: Path) -> None:
     with pytest.raises(PickerError, match="No row of the file"):
         propose(project, order(tmp_path, "tomogram,x,y,z\nthree,7,8,9\n"))
+
+
+def test_rows_that_two_tomograms_could_claim_go_to_the_one_of_their_very_name(project: Project, tmp_path: Path) -> None:
+    write_mrc(tmp_path / "one_bin2.mrc", np.zeros((10, 15, 20), np.int8), 20.0)
+    project.add_tomogram(tmp_path / "one_bin2.mrc")
+    both = order(tmp_path, "tomogram,x,y,z\none,1,2,3\n", tomogram_ids=("one", "one_bin2"))
+    found = propose(project, both)
+    assert ([table.tomogram_id for table in found.tables], found.elsewhere) == (["one"], 0)
+    alone = propose(project, replace(both, tomogram_ids=("one_bin2",)))
+    assert [table.tomogram_id for table in alone.tables] == ["one_bin2"]
+
+
+def test_rows_that_two_tomograms_could_claim_alike_are_refused(project: Project, tmp_path: Path) -> None:
+    for name in ("one_bin2", "one_bin4"):
+        write_mrc(tmp_path / f"{name}.mrc", np.zeros((10, 15, 20), np.int8), 20.0)
+        project.add_tomogram(tmp_path / f"{name}.mrc")
+    both = order(tmp_path, "tomogram,x,y,z\none,1,2,3\n", tomogram_ids=("one_bin2", "one_bin4"))
+    with pytest.raises(PickerError, match=r"one_bin2.*one_bin4.*choose one"):
+        propose(project, both)
+
+
+def test_no_tomogram_at_all_is_a_sentence(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(PickerError, match="choose"):
+        carry_out(project, order(tmp_path, "tomogram,x,y,z\none,1,2,3\n", tomogram_ids=()))

@@ -107,3 +107,16 @@ def test_the_log_tells_each_thing_once_and_the_end(tmp_path: Path, fail: bool, e
     lines = [line[21:] for line in (tmp_path / LOG).read_text().splitlines()]
     epoch = "Step 5, 1.5 min: loss 0.5000, held-back loss 0.4000, F1 0.750, the best so far"
     assert lines == ["Training", "Nothing is held back.", epoch, end]
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_a_log_that_cannot_be_written_costs_neither_the_result_nor_the_reason(tmp_path: Path, fail: bool) -> None:
+    (tmp_path / LOG).mkdir()
+    heard: list[Message] = []
+    if fail:
+        with pytest.raises(ProjectError, match="The disk is full"):
+            drain(logged(job(fail), tmp_path), heard.append)
+    else:
+        assert drain(logged(job(fail), tmp_path), heard.append) == 7
+    assert len(heard) == 5
+    assert [one.text for one in heard if isinstance(one, Notice) and "Cannot write" in one.text and LOG in one.text]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import mrcfile
@@ -85,3 +86,10 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "maps").write_text("in the way")
     with pytest.raises(PickerError, match="maps"), score_map_writer(tmp_path / "maps" / "a.mrc", SHAPE, 1.0):
         pass
+
+
+def test_a_map_has_the_scale_of_its_tomogram_also_where_that_is_unknown(tmp_path: Path) -> None:
+    written(tmp_path / "a.mrc", [(Box((0, 0, 0), SHAPE), np.zeros((1, *SHAPE)))])
+    found = open_score_map(tmp_path / "a.mrc", replace(tomogram(), voxel_size=0.0))
+    assert found is not None
+    assert found.voxel_size == 0

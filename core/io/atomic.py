@@ -95,8 +95,9 @@ def atomic_folder(path: Path, mine: Callable[[Path], bool]) -> Iterator[Path]:
     except OSError as exc:
         raise PickerError(f"Cannot write {path}: {os_reason(exc)}.") from exc
     finally:
-        for left in (temporary, old):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        if target.exists():  # else the old one is all there is
+            shutil.rmtree(old, ignore_errors=True)
     _sync_folder(target.parent)
 
 

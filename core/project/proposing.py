@@ -117,6 +117,8 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
         If the file cannot be read, or does not fit the tomograms and classes.
     """
     everything = read_particles(order.path, format=order.format, unit=order.unit)
+    if not order.tomogram_ids:
+        raise FileFormatError(f"There is no tomogram to import {order.path.name} into; choose one.")
     if everything.tomograms is None and len(order.tomogram_ids) != 1:
         raise FileFormatError(f"{order.path.name} does not tell which tomogram its particles lie in; choose one tomogram.")
     new = () if order.class_id is not None else _new_classes(everything, project.store.classes())
@@ -178,13 +180,23 @@ def carry_out(project: Project, order: ImportOrder) -> IntArray:
 
 
 def _parts(everything: ReadPicks, tomogram_ids: tuple[str, ...]) -> list[tuple[str, ReadPicks]]:
-    """Return the rows of each tomogram that has any."""
+    """Return the rows of each tomogram that has any; each row goes to one tomogram, before all to that of the very name."""
     found, refused = [], None
+    owners: dict[str, str] = {}
     for name in tomogram_ids:
         try:
-            found.append((name, rows_of(everything, name, None)))
+            mine = rows_of(everything, name, None)
         except FileFormatError as exc:
             refused = exc
+            continue
+        if mine.tomograms is not None:
+            mine = mine.select(np.array([said == name or said not in tomogram_ids for said in mine.tomograms], np.bool_))
+        for said in dict.fromkeys(mine.tomograms or ()):
+            if said in owners:
+                raise FileFormatError(f"The particles of {said!r} may lie in {owners[said]!r} or in {name!r}; choose one of them.")
+            owners[said] = name
+        if len(mine) or everything.tomograms is None:
+            found.append((name, mine))
     if not found and refused is not None:
         raise refused
     return found
