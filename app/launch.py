@@ -62,7 +62,7 @@ class Application:
         self.linking = LinkController(session, window.tomograms, window.linking, window.carrying)
         self.movies = MovieController(session, runner, window.movies, window.views)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
-        self.keeper = SettingsController(session, window.tomograms, window.train, window.pick, window.export)
+        self.keeper = SettingsController(session, window.tomograms, window.marks, window.train, window.pick, window.export)
         self._then_pick = False  # whether picking follows the training that runs
         self._connect()
 
@@ -128,14 +128,22 @@ class Application:
             (window.light, self._on_theme),
             (window.thicker, lambda: self.viewing.change_line(0.5)),
             (window.thinner, lambda: self.viewing.change_line(-0.5)),
-            (window.reset_step, lambda: self.keeper.reset(window.step)),
-            (window.reset_all, self.keeper.reset),
+            (window.reset_step, lambda: self._reset(window.step)),
+            (window.reset_all, lambda: self._reset(None)),
         ):
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
         for action in window.class_keys:
             action.triggered.connect(lambda _checked=False, action=action: self.annotate.choose_class(action.data()))
         for action in window.reclass_keys:
             action.triggered.connect(lambda _checked=False, action=action: self.pick.reclassify_to_nth(action.data()))
+
+    def _reset(self, step: int | None) -> None:
+        from app.window import TOMOGRAM
+
+        self.keeper.reset(step)
+        self.pick.follow_network()
+        if step in (None, TOMOGRAM):
+            self.viewing.reset()
 
     def _on_theme(self) -> None:
         from app import style

@@ -14,7 +14,7 @@ from core.particles import ClassSpec, ParticleTable, Status
 from core.review import above, placed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from core.project import Project
@@ -112,6 +112,16 @@ class Session:
     def set_threshold(self, class_id: int, threshold: float) -> None:
         """Change the score from which picks of a class count."""
         self.set_review({class_id: replace(self.review_of(class_id), threshold=threshold)})
+
+    def advise(self, thresholds: Mapping[str, float], others: Sequence[Mapping[str, float]] = ()) -> None:
+        """Take the thresholds of a network, by name of the class, where none was moved by hand.
+
+        A threshold that is the usual one, or that of another network, was not.
+        """
+        for number, spec in self.classes.items():
+            usual = [ReviewConfig().threshold, *(other[spec.name] for other in others if spec.name in other)]
+            if spec.name in thresholds and self.review_of(number).threshold in usual:
+                self.set_threshold(number, thresholds[spec.name])
 
     def set_model(self, model: Path | None) -> None:
         """Choose the network that picks."""

@@ -14,7 +14,14 @@ from core.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-DESK = ("version", "review", "display", "export")  # what the settings of a project hold besides; a run does not need it
+DESK = (
+    "version",
+    "review",
+    "display",
+    "export",
+    "mark",
+    "afterwards",
+)  # what the settings of a project hold besides; a run does not need it
 
 
 def config_from_dict(kind: type[Any], values: dict[str, Any], where: str = "") -> Any:

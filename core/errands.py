@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 from core.errors import PickerError
 from core.io.particles import write_particles
 from core.io.volumes import write_mrc
-from core.review import NEARNESS, taken
+from core.networkfile import note_thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from core.checkpoint import Checkpoint
     from core.config import PickConfig, RunConfig
     from core.examples import Example
     from core.messages import Message
-    from core.particles import ClassSpec, ParticleTable, PickResult
+    from core.particles import ClassSpec, PickResult
     from core.tomogram import Tomogram
-    from core.types import Angstrom, Shape
+    from core.types import Shape
 
 SAMPLE_CLASS = "ribosome"
 SAMPLE_CENTRES = "centres.csv"  # the true ones, beside the sample
@@ -86,13 +87,39 @@ def train_model(
     Trained
         Where it is and how good it is.
     """
-    from core.checkpoint import load_checkpoint, save_checkpoint
+    from core.checkpoint import load_checkpoint
     from core.runs import logged
     from core.training import train
 
     begin = None if start is None else load_checkpoint(start)
     best = yield from logged(train(examples, classes, config, run, resume=resume, start=begin, cache=cache), run)
+    return kept_network(best, model)
+
+
+def kept_network(best: Checkpoint, model: Path) -> Trained:
+    """Save a network, and beside it what can be read without torch.
+
+    Parameters
+    ----------
+    best : Checkpoint
+        The network.
+    model : Path
+        Its file.
+
+    Returns
+    -------
+    Trained
+        Where it is and how good it is.
+
+    Raises
+    ------
+    PickerError
+        If a file cannot be written.
+    """
+    from core.checkpoint import save_checkpoint
+
     save_checkpoint(best, model)
+    note_thresholds(model, best.classes, best.thresholds)
     return Trained(model=model, f1=best.metrics["f1"], thresholds=best.thresholds)
 
 
@@ -116,14 +143,12 @@ def salvaged(run: Path, model: Path) -> Generator[Message, None, Trained | None]
     Trained | None
         None where the run had not come far enough.
     """
-    from core.checkpoint import load_checkpoint, save_checkpoint
+    from core.checkpoint import load_checkpoint
 
     yield from ()
     if not (run / "best.pt").exists():
         return None
-    best = load_checkpoint(run / "best.pt")
-    save_checkpoint(best, model)
-    return Trained(model=model, f1=best.metrics["f1"], thresholds=best.thresholds)
+    return kept_network(load_checkpoint(run / "best.pt"), model)
 
 
 def pick_with(
@@ -199,29 +224,3 @@ def make_sample(path: Path, shape: Shape = (64, 192, 192), seed: int = 1) -> Gen
     write_mrc(path, phantom.tomogram.data, phantom.tomogram.voxel_size)
     write_particles(path.with_name(SAMPLE_CENTRES), phantom.truth, phantom.classes, phantom.tomogram)
     return path
-
-
-def unjudged(
-    found: ParticleTable, known: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom, nearness: float = NEARNESS
-) -> ParticleTable:
-    """Leave out the candidates that somebody has accepted, rejected or clicked already.
-
-    Parameters
-    ----------
-    found : ParticleTable
-        Candidates.
-    known : ParticleTable
-        Particles of the same tomogram that were decided on.
-    classes : Mapping[int, ClassSpec]
-        The classes by id.
-    voxel_size : Angstrom
-        Å per voxel.
-    nearness : float
-        Two are the same from this near, in particle diameters.
-
-    Returns
-    -------
-    ParticleTable
-        The rest, in the same order.
-    """
-    return found.select(~taken(found, known, classes, voxel_size, nearness))

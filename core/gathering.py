@@ -11,6 +11,7 @@ from core.annotations import Role
 from core.errors import ProjectError
 from core.examples import Example
 from core.particles import Source, Status
+from core.review import taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from core.particles import ClassSpec, ParticleTable
     from core.project import Project
     from core.tomogram import Box
-    from core.types import IntArray
+    from core.types import Angstrom, IntArray
 
 # a tomogram that is not used by default may still be asked for by name
 ROLES: dict[Role, Part] = {Role.BOTH: "both", Role.TRAIN: "train", Role.VALIDATION: "validation", Role.NONE: "both"}
@@ -113,7 +114,14 @@ def examples(project: Project, names: Sequence[str] | None = None) -> list[Examp
     return found
 
 
-def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSpec], region: Box | None = None) -> IntArray:
+def keep_picks(
+    project: Project,
+    picks: ParticleTable,
+    classes: Sequence[ClassSpec],
+    region: Box | None = None,
+    *,
+    unjudged: Angstrom | None = None,
+) -> IntArray:
     """Put picks into a project as candidates, in place of the candidates of an earlier run.
 
     Parameters
@@ -126,11 +134,13 @@ def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSp
         What was looked for; matched to the project's classes by name, and added where the project has none of this name.
     region : Box | None
         Where was looked; earlier candidates elsewhere stay. None for everywhere.
+    unjudged : Angstrom | None
+        Å per voxel: picks that lie on a particle which somebody has accepted, rejected or clicked are left out. None to keep all.
 
     Returns
     -------
     IntArray
-        (n,) ids of the picks.
+        (n,) ids of the picks that were kept.
 
     Raises
     ------
@@ -139,14 +149,19 @@ def keep_picks(project: Project, picks: ParticleTable, classes: Sequence[ClassSp
     """
     with project.store.grouped(f"Pick {len(picks)} particles in {picks.tomogram_id}"):
         numbers = {spec.id: _project_class(project, spec) for spec in classes}
-        old = project.store.table(picks.tomogram_id, status=Status.CANDIDATE)
-        replaced = np.isin(old.class_ids, list(numbers.values())) & (old.sources == Source.PICKED)
+        known = project.store.table(picks.tomogram_id)
+        replaced = np.isin(known.class_ids, list(numbers.values())) & (known.statuses == Status.CANDIDATE)
+        replaced &= known.sources == Source.PICKED
         if region is not None:
-            replaced &= region.contains(old.positions)
-        project.store.remove(old.ids[replaced])
+            replaced &= region.contains(known.positions)
+        project.store.remove(known.ids[replaced])
         translated = np.array([numbers[number] for number in picks.class_ids.tolist()], np.int64)
         candidates = np.full(len(picks), int(Status.CANDIDATE), np.int64)
-        return project.store.add_many(replace(picks, class_ids=translated, statuses=candidates))
+        found = replace(picks, class_ids=translated, statuses=candidates)
+        if unjudged is not None:
+            specs = {spec.id: spec for spec in project.store.classes()}
+            found = found.select(~taken(found, known.select(known.statuses != Status.CANDIDATE), specs, unjudged))
+        return project.store.add_many(found)
 
 
 def _project_class(project: Project, spec: ClassSpec) -> int:

@@ -68,6 +68,32 @@ class DisplayConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MarkConfig:
+    """What a click does.
+
+    Attributes
+    ----------
+    snap : bool
+        Move to the middle of what was clicked.
+    """
+
+    snap: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterwardsConfig:
+    """What follows training.
+
+    Attributes
+    ----------
+    pick : bool
+        Pick the tomogram that is shown.
+    """
+
+    pick: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportConfig:
     """What is handed over, and as what.
 
@@ -106,9 +132,11 @@ class Settings:
 
     display: DisplayConfig = field(default_factory=DisplayConfig)
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
+    mark: MarkConfig = field(default_factory=MarkConfig)
     label: LabelConfig = field(default_factory=LabelConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     train: TrainConfig = field(default_factory=lambda: TrainConfig(steps=0, minutes=MINUTES))
+    afterwards: AfterwardsConfig = field(default_factory=AfterwardsConfig)
     pick: PickConfig = field(default_factory=PickConfig)
     review: dict[str, ReviewConfig] = field(default_factory=dict)
     export: ExportConfig = field(default_factory=ExportConfig)

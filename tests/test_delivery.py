@@ -9,7 +9,6 @@ import pytest
 from core.cli import run
 from core.config import ReviewConfig
 from core.delivery import chosen, deliver
-from core.errands import unjudged
 from core.errors import PickerError
 from core.io.particles import read_particles
 from core.io.particles.registry import format_named
@@ -98,15 +97,6 @@ def test_nothing_to_deliver_is_a_sentence(project: Project, tmp_path: Path) -> N
     project.store.remove(project.store.table("one").ids)
     with pytest.raises(PickerError, match="no particles to export"):
         deliver(project, tmp_path / "out.csv", "csv", tomogram_ids=["one"])
-
-
-@pytest.mark.parametrize("voxel_size", [5.0, 10.0])
-def test_candidates_that_were_judged_are_left_out(voxel_size: float) -> None:
-    classes = {1: ClassSpec(id=1, name="a", diameter=20 * voxel_size), 2: ClassSpec(id=2, name="b", diameter=20 * voxel_size)}
-    known = ParticleTable.build("t", [(50, 50, 50)], [1])
-    found = ParticleTable.build("t", [(50, 50, 59), (50, 50, 61), (50, 50, 50)], [1, 1, 2])
-    assert unjudged(found, known, classes, voxel_size).positions.tolist() == [[50, 50, 61], [50, 50, 50]]
-    assert len(unjudged(found, known.select(np.zeros(1, bool)), classes, voxel_size)) == 3
 
 
 @pytest.mark.parametrize("status", ["accepted", "shown"])

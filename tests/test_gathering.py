@@ -103,3 +103,16 @@ def test_picks_of_a_part_leave_earlier_ones_elsewhere(project: Project) -> None:
     keep_picks(project, picks(0.9, 0.8, 0.7, 0.6), spec)
     keep_picks(project, picks(0.5), spec, Box((0, 0, 0), (2, 8, 8)))
     assert project.store.table("a", class_id=2, status=Status.CANDIDATE).scores.tolist() == pytest.approx([0.7, 0.6, 0.5])
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_picks_on_judged_particles_are_left_out_whatever_number_the_network_gives_their_class(
+    project: Project, number: int
+) -> None:
+    # the project's ribosome lies at (1, 2, 3), and half a diameter is 1.25 voxels at 100 Å
+    found = ParticleTable.build("a", [(1, 2, 3), (1, 2, 4), (1, 2, 6)], number, scores=np.ones(3), source=Source.PICKED)
+    spec = [ClassSpec(id=number, name="ribosome", diameter=240.0)]
+    keep_picks(project, found, spec, unjudged=100.0)
+    assert project.store.table("a", class_id=2, status=Status.CANDIDATE).positions.tolist() == [[1, 2, 6]]
+    keep_picks(project, found, [ClassSpec(id=number, name="virus", diameter=240.0)], unjudged=100.0)
+    assert len(project.store.table("a", class_id=3, status=Status.CANDIDATE)) == 3

@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 
 from core.config import ReviewConfig
 from core.io.volumes import write_mrc
+from core.networkfile import note_thresholds
 from core.particles import ClassSpec, ParticleTable, Source, Status
 
 if TYPE_CHECKING:
@@ -112,6 +113,42 @@ def test_what_is_exported_is_what_is_shown(opened: Application, tmp_path: Path) 
     found = np.stack([rows[axis] for axis in "zyx"], axis=1)
     np.testing.assert_allclose(found, opened.session.table.positions[opened.session.shown], atol=0.01)
     assert seen(opened) == [1, 2, 5]
+
+
+# ---- thresholds of networks ----
+
+
+def networks(desk: Application, **thresholds: float) -> list[Path]:
+    """Files of networks that nobody will load, with what lies beside them."""
+    models = [desk.session.project.models / f"{name}.pt" for name in thresholds]
+    for model, threshold in zip(models, thresholds.values(), strict=True):
+        model.touch()
+        note_thresholds(model, [ClassSpec(id=9, name="ball", diameter=1.0)], {9: threshold})
+    return models
+
+
+def test_a_project_opens_with_the_threshold_of_its_network(opened: Application) -> None:
+    networks(opened, one=0.31)
+    folder = opened.session.project.folder
+    opened.project.close()
+    opened.project.open_path(folder)
+    assert opened.session.review_of(1).threshold == 0.31
+    assert (opened.window.pick.threshold.value(), opened.window.pick.value.text()) == (310, "0.31")
+
+
+@pytest.mark.parametrize(("by_hand", "wanted"), [(None, 0.75), (0.6, 0.6)])
+def test_another_network_brings_its_threshold_unless_a_hand_has_moved_it(
+    opened: Application, by_hand: float | None, wanted: float
+) -> None:
+    networks(opened, one=0.31, two=0.75)
+    panel, folder = opened.window.pick, opened.session.project.folder
+    opened.session.set_model(folder / "models" / "one.pt")
+    if by_hand is not None:
+        panel.threshold.setValue(round(1000 * by_hand))
+    panel.model.setCurrentIndex(panel.model.findData(str(folder / "models" / "two.pt")))
+    assert opened.session.review_of(1).threshold == wanted
+    opened.window.reset_step.trigger()
+    assert opened.session.review_of(1).threshold == 0.75
 
 
 # ---- decisions ----

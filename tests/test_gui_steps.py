@@ -181,6 +181,8 @@ def test_settings_of_every_step_travel_with_the_project(opened: Application, fil
     window.tomograms.preparing.form._editors["low_pass"].setValue(30)
     window.train.minutes.setValue(3.5)
     window.train.split.setCurrentIndex(1)
+    window.snap.trigger()
+    window.train.then_pick.click()
     window.pick.form._editors["edge"].setValue(4)
     window.export.kind.setCurrentIndex(1)
     opened.session.set_threshold(1, 0.8)
@@ -191,6 +193,8 @@ def test_settings_of_every_step_travel_with_the_project(opened: Application, fil
     assert (saved.train.split, saved.pick.edge, saved.export.format) == ("tomogram", 4, window.export.format)
     opened.project.close()
     assert window.train.minutes.value() == Settings().train.minutes
+    assert not window.marks.snap.isChecked()
+    assert not window.train.then_pick.isChecked()
     opened.project.open_path(files[0].with_name("TS_1-picks"))
     assert opened.keeper.current() == saved
     assert opened.session.review_of(1).threshold == 0.8
@@ -236,9 +240,11 @@ def test_settings_are_saved_loaded_and_reset_on_request(
     window, said = opened.window, told(monkeypatch)
     window.train.minutes.setValue(6)
     window.tomograms.display.slab.setValue(5)
+    window.tomograms.rings.size.setValue(50)
     window.settings_saved.emit(str(tmp_path / "mine.toml"))
     window.reset_step.trigger()
     assert (window.tomograms.display.slab.value(), window.train.minutes.value()) == (1, 6)
+    assert (window.tomograms.rings.size.value(), window.views.ring_style.size) == (100, 1.0)
     window.reset_all.trigger()
     assert opened.keeper.current().train == Settings().train
     window.settings_loaded.emit(str(tmp_path / "mine.toml"))

@@ -367,3 +367,9 @@ def test_a_movie_is_one_menu_entry_and_shows_what_is_seen(opened: Application, q
     down, right = np.nonzero((red > 200) & (green > 170) & (blue < 60))
     y, x = (CENTRE[1:] + 0.5) * 4 - 0.5
     assert np.hypot(down - y, right - x).mean() == pytest.approx(4 * RADIUS, abs=1)
+
+
+def test_the_corner_tells_the_position_and_the_grey_from_the_first_moment(opened: Application) -> None:
+    text = opened.window.views.corner.text.text()
+    assert [f"<td>{name}</td>" in text for name in ("x", "y", "z", "grey")] == [True] * 4
+    assert "wheel: sections" in text

@@ -14,6 +14,7 @@ from core.curation import accept, reclassify
 from core.display import diameters
 from core.errors import PickerError
 from core.messages import Notice, PicksFound
+from core.networkfile import thresholds_of
 from core.particles import ParticleTable, Source, Status
 from core.review import shown
 
@@ -138,28 +139,21 @@ class PickController(QObject):
         project, tomogram = self._session.project, self._session.tomogram
         if project is None:
             return
-        from core.errands import unjudged
         from core.gathering import keep_picks
 
-        known = project.store.table(result.table.tomogram_id)
-        known = known.select(known.statuses != Status.CANDIDATE)
-        names = {spec.name: spec.id for spec in self._session.classes.values()}
-        fresh = unjudged(result.table, known, {spec.id: spec for spec in result.classes}, result.voxel_size)
-        for spec in result.classes:
-            number = names.get(spec.name, spec.id)
-            if number not in self._session.review and spec.id in result.thresholds:
-                self._session.set_threshold(number, result.thresholds[spec.id])
+        found = result.table
         picks = ParticleTable.build(
-            fresh.tomogram_id, fresh.positions, fresh.class_ids, scores=fresh.scores, source=Source.PICKED, status=Status.CANDIDATE
+            found.tomogram_id, found.positions, found.class_ids, scores=found.scores, source=Source.PICKED, status=Status.CANDIDATE
         )
         try:
-            keep_picks(project, picks, result.classes)
+            kept = keep_picks(project, picks, result.classes, unjudged=result.voxel_size)
         except PickerError as exc:
             notify.show(exc)
             return
+        self._session.advise({spec.name: result.thresholds[spec.id] for spec in result.classes if spec.id in result.thresholds})
         if tomogram is not None and tomogram.id == result.table.tomogram_id:
             self._session.reload()
-        self.said.emit(f"{len(picks)} candidates found; move the threshold until what is shown is right.")
+        self.said.emit(f"{len(kept)} candidates found; move the threshold until what is shown is right.")
         self.picked.emit()
 
     def _on_failed(self, exc: Exception) -> None:
@@ -276,7 +270,14 @@ class PickController(QObject):
         project = self._session.project
         models: list[Path] = [] if project is None else sorted(project.models.glob("*.pt"), reverse=True)
         self._panel.set_models(models, self._session.model)
+        self.follow_network()
         self._show()
+
+    def follow_network(self) -> None:
+        """Take the thresholds of the chosen network where nobody has moved one by hand."""
+        project, model = self._session.project, self._session.model
+        if project is not None and model is not None:
+            self._session.advise(thresholds_of(model), [thresholds_of(other) for other in project.models.glob("*.pt")])
 
     def _on_panel_model(self, name: str) -> None:
         from pathlib import Path

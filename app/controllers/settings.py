@@ -17,6 +17,7 @@ from core.settings import SETTINGS, Settings, load_settings, save_settings
 
 if TYPE_CHECKING:
     from app.panels.export import ExportPanel
+    from app.panels.marks import MarkPanel
     from app.panels.pick import PickPanel
     from app.panels.tomograms import TomogramPanel
     from app.panels.train import TrainPanel
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 
 DELAY_MS = 400
 OLD = "settings.old.toml"  # what could not be understood whole is kept under this name
-PARTS = {0: ("display", "preprocess"), 2: ("network", "label", "train"), 3: ("pick", "review"), 4: ("export",)}  # by step
+PARTS = {
+    0: ("display", "preprocess"),
+    1: ("mark",),
+    2: ("network", "label", "train", "afterwards"),
+    3: ("pick", "review"),
+    4: ("export",),
+}  # by step
 
 
 class SettingsController(QObject):
@@ -32,9 +39,18 @@ class SettingsController(QObject):
 
     said = Signal(str)
 
-    def __init__(self, session: Session, tomograms: TomogramPanel, train: TrainPanel, pick: PickPanel, export: ExportPanel) -> None:
+    def __init__(
+        self,
+        session: Session,
+        tomograms: TomogramPanel,
+        marks: MarkPanel,
+        train: TrainPanel,
+        pick: PickPanel,
+        export: ExportPanel,
+    ) -> None:
         super().__init__(export)  # so that its timer ends with the window
-        self._session, self._tomograms, self._train, self._pick, self._export = session, tomograms, train, pick, export
+        self._session, self._tomograms, self._marks = session, tomograms, marks
+        self._train, self._pick, self._export = train, pick, export
         self._folder: Path | None = None
         self._saved = Settings()
         self._filling = False
@@ -45,6 +61,8 @@ class SettingsController(QObject):
         self._timer.timeout.connect(self.save)
         for signal in (tomograms.display.edited, tomograms.preparing.edited, train.edited, pick.form.edited, export.edited):
             signal.connect(self._on_edited)
+        for box in (marks.snap, train.then_pick):
+            box.toggled.connect(self._on_edited)
         session.review_changed.connect(self._on_edited)
         session.project_changed.connect(self._on_session_project)
 
@@ -61,6 +79,8 @@ class SettingsController(QObject):
         values = self._train.values() | {
             "display": asdict(self._tomograms.display.config),
             "preprocess": self._tomograms.preparing.values(),
+            "mark": {"snap": self._marks.snap.isChecked()},
+            "afterwards": {"pick": self._train.then_pick.isChecked()},
             "pick": self._pick.form.values(),
             "export": asdict(self._export.config),
             "review": {
@@ -78,6 +98,8 @@ class SettingsController(QObject):
         try:
             self._tomograms.display.set_config(settings.display)
             self._tomograms.preparing.set_values(asdict(settings.preprocess))
+            self._marks.snap.setChecked(settings.mark.snap)
+            self._train.then_pick.setChecked(settings.afterwards.pick)
             self._train.set_values(asdict(settings))
             self._pick.form.set_values(asdict(settings.pick))
             self._export.set_config(settings.export)
@@ -147,7 +169,7 @@ class SettingsController(QObject):
 
     # ---- callbacks ----
 
-    def _on_edited(self) -> None:
+    def _on_edited(self, *_value: object) -> None:
         if self._folder is not None and not self._filling:
             self._timer.start()
 

@@ -52,6 +52,11 @@ class ViewController(QObject):
         self._settings.setValue(SIZE, style.size)
         self._settings.setValue(LINE, style.line)
 
+    def reset(self) -> None:
+        """Draw rings as usual."""
+        self._rings.set_style(RingStyle())
+        self.set_ring_style(RingStyle())
+
     def show_score_map(self) -> None:
         """Take the score map of the tomogram that is shown, if it has one."""
         project, tomogram = self._session.project, self._session.tomogram

@@ -37,6 +37,7 @@ SPLITS = {
     "tomogram": ("whole tomograms", "Those whose use is 'check' in step 1; without one, the last that can be spared"),
     "none": ("nothing: train on all", "Every mark is learnt from; F1 is then too good to be true"),
 }
+FROZEN = "Training is running with this; it can be changed when that has ended."
 AXIS = "#9aa0a6"
 
 
@@ -67,6 +68,9 @@ class Curves(pg.PlotWidget):
         self._score_box.addItem(self._score)
         item.vb.sigResized.connect(self._on_resized)
         self.points: list[tuple[float, float, float]] = []
+        self._empty = pg.TextItem("Loss and F1 appear here while it trains", AXIS, anchor=(0.5, 0.5))
+        item.vb.addItem(self._empty, ignoreBounds=True)
+        self._draw()
 
     def clear_points(self) -> None:
         """Start afresh."""
@@ -82,6 +86,8 @@ class Curves(pg.PlotWidget):
         minutes, loss, score = ([point[i] for point in self.points] for i in range(3))
         self._loss.setData(minutes, loss)
         self._score.setData(minutes, score)
+        self._empty.setVisible(not self.points)
+        self._empty.setPos(self.getPlotItem().vb.viewRect().center())
 
     def _on_resized(self) -> None:
         self._score_box.setGeometry(self.getPlotItem().vb.sceneBoundingRect())
@@ -126,6 +132,7 @@ class TrainPanel(QWidget):
         layout.addWidget(self.details, stretch=1)
         layout.addStretch(0)
         self.details.hide()
+        self._tips = {widget: widget.toolTip() for widget in (self.minutes, self.split, self.again, self.details)}
 
     def _choices(self) -> QFormLayout:
         form = QFormLayout()
@@ -233,7 +240,9 @@ class TrainPanel(QWidget):
 
     def set_running(self, running: bool) -> None:
         """Freeze the inputs while training runs."""
-        for widget in (self.minutes, self.split, self.again, self.details, self.train, self.stopped):
+        for widget, tip in self._tips.items():
+            allow(widget, FROZEN if running else "", tip)
+        for widget in (self.train, self.stopped):
             widget.setEnabled(not running)
 
     def _on_edited(self, _value: object) -> None:

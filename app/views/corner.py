@@ -34,6 +34,7 @@ class Corner(QStackedWidget):
         self.addWidget(self.text)
         self.solid: Solid | None = None
         self._rings, self._up, self._waiting = no_rings(), False, False
+        self._told = ""  # what lies at the position
 
     def tell(self, tomogram: Tomogram, position: Positions) -> None:
         """Say what lies at a position, (3,) zyx voxels."""
@@ -43,14 +44,18 @@ class Corner(QStackedWidget):
             for name, value in zip("xyz", (x, y, z), strict=True)
         )
         grey = f"<tr><td>grey</td><td align=right>&nbsp;&nbsp;{value_at(tomogram, position):.4g}</td></tr>"
-        self.text.setText(f"<table align=center>{rows}{grey}</table>{WAIT if self._waiting else KEYS}")
+        self._told = f"<table align=center>{rows}{grey}</table>"
+        self._say()
 
     # ---- three dimensions ----
 
     def wait(self, waiting: bool) -> None:
         """Say that a small copy is being made."""
         self._waiting = waiting
-        self.text.setText(WAIT if waiting else KEYS)
+        self._say()
+
+    def _say(self) -> None:
+        self.text.setText(self._told + (WAIT if self._waiting else KEYS))
 
     def show_solid(self, copy: SmallCopy, shape: Shape) -> None:
         """Show a small copy of a tomogram of a shape (z, y, x) in three dimensions, with the particles."""

@@ -108,7 +108,7 @@ def _train(
     resume: bool,
     start: Checkpoint | None,
 ) -> None:
-    from core.checkpoint import save_checkpoint
+    from core.errands import kept_network
     from core.runs import logged
     from core.training import train
 
@@ -120,7 +120,7 @@ def _train(
             report.note(f"Stopped; nothing is lost. Continue with: deepetpicker train --resume {run}")
         raise
     model = _beside(run, "models") / f"{run.name}.pt"
-    save_checkpoint(checkpoint, model)
+    kept_network(checkpoint, model)
     thresholds = {spec.name: checkpoint.thresholds[spec.id] for spec in checkpoint.classes}
     report.result(
         {"run": str(run), "model": str(model), "metrics": checkpoint.metrics, "thresholds": thresholds},
