@@ -235,8 +235,10 @@ def test_what_cannot_be_done_says_why(opened: Application) -> None:
 
 def click(desk: Application, position: tuple[float, float, float]) -> None:
     from qtpy.QtCore import QPoint
+    from qtpy.QtWidgets import QApplication
 
     desk.window.views.go_to(np.asarray(position, float))
+    QApplication.processEvents()  # a step that was just shown may still change the size of the canvases
     canvas = desk.window.views.canvases[0]
     place = QPoint(*canvas.to_pixels(np.asarray(position, float), VOXEL_SIZE))
     QTest.mouseMove(canvas.native, place)
