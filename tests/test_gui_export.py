@@ -210,6 +210,13 @@ def test_choices_are_kept_for_each_format_and_with_the_project(picked: Applicati
     assert panel.options == {"origin_x": -5.5}
 
 
+@pytest.mark.parametrize("step", range(5))
+def test_the_window_fits_a_small_screen_at_every_step(picked: Application, step: int) -> None:
+    picked.window.go_to_step(step)
+    least = picked.window.minimumSizeHint()
+    assert (least.width() <= 1100, least.height() <= 700) == (True, True), least
+
+
 def test_the_first_rows_are_shown(picked: Application, tmp_path: Path, qtbot: QtBot) -> None:
     panel = picked.window.export
     choose(picked, "portal")

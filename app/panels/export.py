@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -23,7 +24,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from app.panels.form import Form
-from app.panels.parts import allow, column, heading, hint, primary, rule
+from app.panels.parts import allow, heading, hint, primary, rule, scrolled
 from core.io.particles.registry import format_named
 from core.settings import ExportConfig
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 ACCEPTED, SHOWN = "accepted particles", "accepted particles and all picks above the threshold"
 
 
-class ExportPanel(QWidget):
+class ExportPanel(QScrollArea):
     """What, as what, where; one button."""
 
     export_requested = Signal()
@@ -49,7 +50,7 @@ class ExportPanel(QWidget):
         self._names: dict[str, str] = {}
         self._forms: dict[str, Form] = {}
         self._given: dict[str, str] = {}
-        layout = column(self)
+        layout = scrolled(self)
         self.kind, self.which, self.scope, self.classes = QComboBox(), QComboBox(), QComboBox(), QComboBox()
         for name, title, suffix in formats:
             self.kind.addItem(f"{title} ({suffix})", (name, suffix))
