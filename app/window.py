@@ -200,10 +200,6 @@ class MainWindow(QMainWindow):
         self.steps.button(number).setChecked(True)
         self.step_changed.emit(number)
 
-    def go_to_start(self) -> None:
-        """Show the start page."""
-        self._pages.setCurrentWidget(self.start)
-
     # ---- asking ----
 
     def ask_tomogram(self) -> None:

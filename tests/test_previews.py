@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from core.io.particles.registry import WRITABLE
 from core.io.particles.values import Frame
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable
-from core.previews import preview_delivery, preview_import
+from core.previews import preview_delivery
 from core.project import Project
 
 if TYPE_CHECKING:
@@ -136,24 +135,3 @@ def test_a_delivery_is_previewed(project: Project, tmp_path: Path) -> None:
     with pytest.raises(PickerError, match="pixel size of its tilt series"):
         preview_delivery(project, tmp_path / "out.star", "relion5", tomogram_ids=["one"])
     assert not (tmp_path / "out.coords").exists()
-
-
-def test_an_import_is_previewed_as_it_would_land(project: Project, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(
-        "tomogram,class,x_angstrom,y_angstrom,z_angstrom\none,barrel,30,20,10\none,ribosome,900,0,0\nb,x,1,1,1\n"
-    )
-    before = len(project.store.table("one"))
-    shown = preview_import(project, tmp_path / "a.csv", "one", rows=1)
-    assert (shown.format, shown.count, shown.outside, shown.elsewhere) == ("csv", 2, 1, 1)
-    (row,) = shown.rows
-    assert (row.said, row.class_name, row.x, row.y, row.z, row.inside) == ("one", "barrel", 3.0, 2.0, 1.0, True)
-    assert math.isnan(row.score)
-    assert len(project.store.table("one")) == before
-    done = project.import_particles(tmp_path / "a.csv", "one", outside="drop")
-    assert (len(done.ids), done.elsewhere) == (shown.count - shown.outside, shown.elsewhere)
-
-
-def test_an_import_that_would_fail_says_why(project: Project, tmp_path: Path) -> None:
-    (tmp_path / "a.coords").write_text("1 2 3\n")
-    with pytest.raises(PickerError, match="does not tell the class"):
-        preview_import(project, tmp_path / "a.coords", "one")
