@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("napari")
 
+from qtpy.QtWidgets import QScrollArea
+
 from core.cli import run
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable, Source, Status
@@ -215,6 +217,9 @@ def test_the_window_fits_a_small_screen_at_every_step(picked: Application, step:
     picked.window.go_to_step(step)
     least = picked.window.minimumSizeHint()
     assert (least.width() <= 1100, least.height() <= 700) == (True, True), least
+    panel = picked.window._panels.currentWidget()
+    if isinstance(panel, QScrollArea):
+        assert panel.widget().minimumSizeHint().width() <= panel.viewport().width()
 
 
 def test_the_first_rows_are_shown(picked: Application, tmp_path: Path, qtbot: QtBot) -> None:

@@ -51,7 +51,7 @@ class ExportPanel(QScrollArea):
         self._forms: dict[str, Form] = {}
         self._given: dict[str, str] = {}
         layout = scrolled(self)
-        self.kind, self.which, self.scope, self.classes = QComboBox(), QComboBox(), QComboBox(), QComboBox()
+        self.kind, self.which, self.scope, self.classes = (_narrow_combo() for _ in range(4))
         for name, title, suffix in formats:
             self.kind.addItem(f"{title} ({suffix})", (name, suffix))
         self.which.addItems([ACCEPTED, SHOWN])
@@ -225,6 +225,7 @@ class ExportPanel(QScrollArea):
         self._names = dict(config.names)
         self._given = dict(config.options)
         for form in self._forms.values():
+            form.hide()  # it lives until Qt comes round to deleting it
             form.deleteLater()
         self._forms.clear()
         self._show_choices()
@@ -252,6 +253,14 @@ class ExportPanel(QScrollArea):
 
     def _on_edited(self, _value: object) -> None:
         self.edited.emit()
+
+
+def _narrow_combo() -> QComboBox:
+    """Return one whose longest words do not push the panel out of sight."""
+    combo = QComboBox()
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(10)
+    return combo
 
 
 def _geometry_line() -> QLineEdit:
