@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 import traceback
+from contextlib import closing, suppress
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
     from pathlib import Path
+    from types import FrameType
 
     from core.messages import Message
     from core.types import Angstrom
@@ -31,7 +33,11 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 PULSE = 0.1  # seconds of silence after which the last progress is told again, so that cancelling never waits for a long step
-GRACE = 0.5  # seconds that a process has to end by itself before it is killed
+GRACE = 0.75  # seconds that a process has to tidy up, and to write down how far it came, before it is killed
+
+
+class _Stopped(BaseException):
+    """Closes a job wherever it is, as Ctrl-C would; not an error, so that nothing on the way takes it for one."""
 
 
 class ChildError(RuntimeError):
@@ -51,7 +57,7 @@ class ChildError(RuntimeError):
 def hosted(
     job: Callable[Parameters, Generator[Message, None, Result]], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Generator[Message, None, Result]:
-    """Run a job in a child process; closing the generator ends that process.
+    """Run a job in a child process; closing the generator closes the job there, and ends that process within a second.
 
     Tomograms that have a file are opened again there, not copied. While the child is silent, its last progress is repeated.
 
@@ -88,8 +94,8 @@ def hosted(
         result: Result = yield from _followed(receiver, child)
         return result
     finally:
-        receiver.close()
         _end(child)
+        receiver.close()  # not before: what the job still says must not fail
 
 
 def _followed(receiver: Connection, child: SpawnProcess) -> Generator[Message, None, Any]:
@@ -164,17 +170,23 @@ def _packed(value: Any) -> bytes:
 
 def _serve(sender: Connection, order: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for the parent to answer
+    signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
+    with suppress(_Stopped):
+        _work(sender, order)
+
+
+def _work(sender: Connection, order: bytes) -> None:
     def tell(kind: str, content: Any) -> None:
         # plain pickling: that of multiprocessing would share tensors by memory that ends with this process
         sender.send_bytes(pickle.dumps((kind, content), pickle.HIGHEST_PROTOCOL))
 
     try:
         job, args, kwargs = pickle.loads(order)
-        steps = job(*args, **kwargs)
-        while True:
-            tell("message", next(steps))
+        with closing(job(*args, **kwargs)) as steps:
+            while True:
+                tell("message", next(steps))
     except StopIteration as stop:
         tell("returned", stop.value)
     except PickerError as exc:
@@ -185,9 +197,15 @@ def _serve(sender: Connection, order: bytes) -> None:
         tell("crashed", (f"{type(exc).__name__}: {exc}", traceback.format_exc()))
 
 
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: a second one would interrupt the tidying
+    raise _Stopped
+
+
 def _leave_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE)
         os._exit(1)

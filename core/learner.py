@@ -47,7 +47,8 @@ class Learner:
     network : Network
         With the weights of the last step.
     whole : bool
-        False if an interrupt came while the weights changed; such a state is not one to resume from.
+        False from the moment that weights change until whoever counts the steps has counted this one and sets it; a state in
+        between, which an interrupt may leave, is not one to resume from.
     """
 
     def __init__(self, config: RunConfig, classes: int, compute: Compute) -> None:
@@ -138,7 +139,6 @@ class Learner:
             self._scaler.step(self.optimiser)
             if self.average is not None:
                 self.average.update_parameters(self.network)
-            self.whole = True
         self._scaler.update()
         return loss
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 KIND = "deepetpicker training state"
 VERSION = 1
 MAY_CHANGE = ("steps", "minutes", "device", "precision", "tile")  # settings, when a run is resumed
+KEPT_EVERY = 60.0  # seconds after which the state is written down between validations, for a process that is killed
 PATIENCE = 5  # steps in a row whose loss is not finite before training gives up
 
 
@@ -170,12 +171,15 @@ def _steps(
 ) -> Generator[Message, None, None]:
     config = template.config
     sampler = Sampler(grounds, config.train, config.label)
-    failures = 0
+    failures, written = 0, time.monotonic()
     while True:
         # looked at first, so that a run that ended between a step and its validation goes on with the validation
-        if int(min(_fraction(course, config), 1.0) * config.train.validations) > course.validated:
+        validated = int(min(_fraction(course, config), 1.0) * config.train.validations) > course.validated
+        if validated:
             yield from _validation(learner, course, held, template, run)
+        if validated or time.monotonic() - written > KEPT_EVERY:
             _write_down(learner, course, config, run)
+            written = time.monotonic()
         if _fraction(course, config) >= 1:
             return
         loss = _step(learner, course, sampler, config)
@@ -194,9 +198,10 @@ def _step(learner: Learner, course: _Course, sampler: Sampler, config: RunConfig
     began = time.monotonic()
     rate = learning_rate(config.train.learning_rate, _fraction(course, config))
     loss = learner.step(sampler.batch(course.step), _noise_seed(config.train.seed, course.step), rate)
-    course.step += 1
     course.recent.append(loss)
     course.seconds += time.monotonic() - began
+    course.step += 1
+    learner.whole = True
     return loss
 
 

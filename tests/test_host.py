@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -35,6 +35,22 @@ def stubborn() -> Generator[Message, None, None]:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     yield Notice(text=str(os.getpid()))
     time.sleep(60)
+
+
+def tidying(path: Path) -> Generator[Message, None, None]:
+    try:
+        yield Notice(text="before")
+        time.sleep(60)
+    finally:
+        path.write_text("tidy")
+
+
+def talking(path: Path) -> Generator[Message, None, None]:
+    try:
+        while True:
+            yield Notice(text="so much that nobody can listen to all of it" * 1000)
+    finally:
+        path.write_text("tidy")
 
 
 def refusing() -> Generator[Message, None, None]:
@@ -100,6 +116,17 @@ def test_closing_ends_even_a_deaf_process_within_a_second() -> None:
     job.close()
     assert time.monotonic() - started < 1
     assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("job", [tidying, talking])
+def test_closing_lets_the_job_tidy_up_wherever_it_is(tmp_path: Path, job: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    steps = hosted(job, tmp_path / "done")
+    next(m for m in steps if isinstance(m, Notice))
+    started = time.monotonic()
+    steps.close()
+    assert time.monotonic() - started < 1
+    assert (tmp_path / "done").read_text() == "tidy"
+    assert capfd.readouterr().err == ""
 
 
 def test_silence_is_filled_so_that_cancelling_can_be_honoured() -> None:

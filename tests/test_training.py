@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import os
 import signal
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from core.config import LabelConfig, NetworkConfig, PickConfig, RunConfig, Train
 from core.configfile import load_config
 from core.errors import CheckpointError, PickerError, TrainingError
 from core.examples import Example
+from core.host import hosted
 from core.labels import make_labels
 from core.messages import EpochDone, Notice, PicksFound, Progress, drain
 from core.network import fast, published
@@ -192,6 +194,24 @@ def test_a_run_that_was_killed_and_resumed_ends_as_if_nothing_had_been(tmp_path,
     assert last(tmp_path)["course"]["step"] < step
     drain(job(tmp_path, resume=True))
     assert_same_run(tmp_path, whole[0])
+
+
+def test_a_run_that_is_cancelled_in_another_process_leaves_its_last_step_within_a_second(tmp_path):
+    steps = hosted(train, [example()], [CLASS], trained_with(steps=500, validations=1), tmp_path)
+    next(m for m in steps if isinstance(m, Progress) and m.stage == "Training" and m.done >= 3 / 500)
+    started = time.monotonic()
+    steps.close()
+    assert time.monotonic() - started < 1
+    assert last(tmp_path)["course"]["step"] >= 3
+    assert json.loads((tmp_path / "history.json").read_text()) == []  # long before any validation
+
+
+def test_between_validations_the_state_is_written_down_now_and_then(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "KEPT_EVERY", 0.0)
+    steps = job(tmp_path, trained_with(steps=500, validations=1))
+    next(m for m in steps if isinstance(m, Progress) and m.stage == "Training" and m.done >= 4 / 500)
+    assert last(tmp_path)["course"]["step"] == 3
+    steps.close()
 
 
 def test_an_interrupt_within_a_step_is_as_if_the_step_had_not_begun(tmp_path, whole, monkeypatch):
