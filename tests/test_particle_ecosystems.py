@@ -53,6 +53,25 @@ PICKS = """{"pickable_object_name":"ribosome","user_id":"myapp","session_id":"0"
  "trust_orientation":true}"""
 
 
+UNMOVED = [
+    "[[1.0,0.0,0.0,0.0],[0.0,1.0,0.0,0.0],[0.0,0.0,1.0,0.0],[0.0,0.0,0.0,1.0]]",
+    json.dumps(np.eye(4, dtype=int).tolist(), indent=4),
+]
+
+
+@pytest.mark.parametrize("matrix", UNMOVED, ids=["of copick", "whole numbers in lines"])
+@pytest.mark.parametrize("trusted", ["true", "false"])
+def test_transformations_of_copick_that_do_nothing_are_turns_only_where_trusted(tmp_path: Path, matrix: str, trusted: str) -> None:
+    moved = PICKS[PICKS.index("[[0.0,-1") : PICKS.index(',"instance_id"')]
+    alone = PICKS.replace(moved, matrix).replace("}],", '},{"location":{"x":1,"y":2,"z":3}}],')
+    alone = alone.replace('"trust_orientation":true', f'"trust_orientation":{trusted}')
+    found = golden(tmp_path, alone, "a.json")
+    np.testing.assert_allclose(found.positions, [[30.0, 20.0, 10.0], [3.0, 2.0, 1.0]])
+    assert found.shifts is None
+    assert (found.orientations is not None) == (trusted == "true")
+    assert found.orientations is None or np.allclose(found.orientations, [0, 0, 0, 1])
+
+
 def test_copick_is_read_with_shift_turn_and_filament(tmp_path: Path) -> None:
     found = golden(tmp_path, PICKS, "a.json")
     np.testing.assert_allclose(found.voxels(FRAME), [[2.0, 2.0, 1.5]])

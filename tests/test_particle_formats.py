@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import random
 import tempfile
@@ -30,7 +32,7 @@ CLASSES = (
 BOTH = [known for known in FORMATS if known.read is not None and known.write is not None]
 FUZZ = int(os.environ.get("PARTICLE_FUZZ", "60"))
 """Damaged files for each format; ``PARTICLE_FUZZ=10000`` for a long run."""
-SECONDS = 5.0
+PARTICLES = 200_000
 
 
 def choices(known: Format) -> list[dict[str, Any]]:
@@ -169,18 +171,30 @@ def test_several_tomograms_become_the_files_that_the_layout_says(known: Format, 
     assert {file.is_relative_to(tmp_path) for file in written.files} == {True}
 
 
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """Seconds that the standard library takes for as many rows as CSV and as JSON, on this machine and at this time."""
+    folder, rows = tmp_path_factory.mktemp("rows"), np.random.default_rng(0).random((PARTICLES, 8)).tolist()
+    start = time.process_time()
+    with (folder / "rows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    with (folder / "rows.csv").open(newline="") as file:
+        read = [[float(word) for word in row] for row in csv.reader(file)]
+    assert json.loads(json.dumps(rows)) == read == rows
+    return time.process_time() - start
+
+
 @names
-def test_200_000_particles_are_quick(known: Format, tmp_path: Path) -> None:
-    # the time of this process alone: what else runs on the machine is not ours to test
-    parts = [make_part(f"TS_{place:02d}", 50_000, place) for place in range(1, 5)]
+def test_200_000_particles_take_no_longer_than_plain_tables(known: Format, unit: float, tmp_path: Path) -> None:
+    # in units of what the machine can do: a slow one fails nothing
+    parts = [make_part(f"TS_{place:02d}", PARTICLES // 4, place) for place in range(1, 5)]
     start = time.process_time()
     written = write_parts(path_of(tmp_path, known), parts, CLASSES, format=known.name)
     middle = time.process_time()
-    assert known.read is not None
-    for piece in written.pieces:
-        known.read(piece.path, ReadOrder(named=True))
+    found = sum(len(read_particles(piece.path, format=known.name)) for piece in written.pieces)
     end = time.process_time()
-    assert (middle - start < 2 * SECONDS, end - middle < SECONDS) == (True, True), (middle - start, end - middle)
+    assert found == PARTICLES
+    assert (middle - start < 2 * unit, end - middle < unit) == (True, True), (middle - start, end - middle, unit)
 
 
 ONLY_READ = {

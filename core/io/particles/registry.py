@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.errors import AmbiguousFormatError, ConfigError, FileFormatError, PickerError
+from core.io.particles.collecting import uncollected
 from core.io.particles.comparing import compare
 from core.io.particles.formats import Head, Need, Options, ReadOrder, WriteOrder
 from core.io.particles.known import FORMATS, READABLE, WRITABLE
@@ -68,7 +69,8 @@ def read_particles(path: Path, *, format: str | None = None, unit: Unit | None =
     order = ReadOrder(named=told is not None, unit=unit, options=chosen.chosen(options))
     try:
         # a recogniser saw only the beginning of the file, and READABLE holds what can be read
-        return chosen.read(path, order)  # type: ignore[misc]
+        with uncollected():
+            return chosen.read(path, order)  # type: ignore[misc]
     except AmbiguousFormatError as exc:
         raise AmbiguousFormatError(str(exc), tuple(known.name for known in READABLE if known.name in exc.formats)) from None
 
@@ -162,8 +164,9 @@ def write_parts(
     for need, part in missing(chosen.needs, filled):
         raise PickerError(f"For {chosen.title}, {need} must be known, and for {part.name!r} it is not; give it.")
     order = WriteOrder(parts=filled, classes=classes, options=chosen.chosen(options))
-    written = chosen.write(path, order)
-    compare(chosen, written, order)
+    with uncollected():
+        written = chosen.write(path, order)
+        compare(chosen, written, order)
     return written
 
 
