@@ -171,6 +171,23 @@ def test_several_tomograms_become_the_files_that_the_layout_says(known: Format, 
     assert {file.is_relative_to(tmp_path) for file in written.files} == {True}
 
 
+@names
+def test_a_failed_export_leaves_all_files_as_they_were(known: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def contents() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+    write_parts(path_of(tmp_path, known), [make_part("TS_01", 9, 0)], CLASSES, format=known.name)
+    before = contents()
+    with monkeypatch.context() as patch:
+        patch.setattr("core.io.particles.comparing.TOLERANCE", -10.0)
+        with pytest.raises(PickerError, match="does not read back"):
+            write_parts(path_of(tmp_path, known), [make_part(f"TS_{n:02d}", 5, n) for n in (1, 2)], CLASSES, format=known.name)
+    assert contents() == before
+    write_parts(path_of(tmp_path, known), [make_part("TS_01", 5, 1)], CLASSES, format=known.name)
+    assert contents() != before
+    assert not [file for file in contents() if file.name.startswith(".")]
+
+
 @pytest.fixture(scope="module")
 def unit(tmp_path_factory: pytest.TempPathFactory) -> float:
     """Seconds that the standard library takes for as many rows as CSV and as JSON, on this machine and at this time."""

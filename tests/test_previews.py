@@ -10,7 +10,7 @@ import pytest
 from core.errors import PickerError
 from core.io.particles import TiltSeriesGeometry, TomogramPicks, write_parts
 from core.io.particles.previewing import Preview, preview_parts
-from core.io.particles.registry import WRITABLE
+from core.io.particles.registry import WRITABLE, format_named
 from core.io.particles.values import Frame
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable
@@ -79,6 +79,26 @@ def test_a_preview_of_50_000_particles_is_quick(known: Format, tmp_path: Path) -
         preview_parts(tmp_path / f"a{known.suffixes[0]}", parts, SPECS, format=known.name)
         taken.append(time.perf_counter() - start)
     assert min(taken) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("format", "sentences"),
+    [
+        ("csv", ["These are there already and will be replaced: a.csv."]),
+        ("eman2", ["a.json is there already: its boxes of the same classes are replaced, all else in it stays."]),
+        (
+            "copick",
+            ["These are there already and will be replaced: deepetpicker_0_ribosome.json.", "a.json is there already and stays"],
+        ),
+    ],
+)
+def test_what_becomes_of_files_that_are_there_is_told(tmp_path: Path, format: str, sentences: list[str]) -> None:
+    path = tmp_path / f"a{format_named(format).suffixes[0]}"
+    parts = [part("TS_1", 4, class_ids=(1,))]
+    assert not [told for told in preview_parts(path, parts, SPECS, format=format).notices if "there already" in told]
+    write_parts(path, parts, SPECS, format=format)
+    told = [notice for notice in preview_parts(path, parts, SPECS, format=format).notices if "there already" in notice]
+    assert [notice.startswith(sentence) for notice, sentence in zip(told, sentences, strict=True)] == [True] * len(sentences), told
 
 
 def test_a_file_that_is_there_and_tomograms_left_out_are_told(tmp_path: Path) -> None:

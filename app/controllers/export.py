@@ -159,11 +159,9 @@ class ExportController(QObject):
         except (PickerError, OSError) as exc:
             self._panel.set_files([notify.sentence(exc)], notify.sentence(exc))
             return
-        there = [file.path.name for file in preview.files if file.exists]
-        notices = list(preview.notices) + ([f"These are there already and will be replaced: {', '.join(there)}."] if there else [])
         heads = dict.fromkeys((preview.files[0], preview.files[-1]))
         begins = [line for file in heads if file.head for line in ("", f"{file.path.name} begins:", *file.head)]
-        tip = "\n".join([*notices, "", str(preview.files[0].path)])
+        tip = "\n".join([*preview.notices, "", str(preview.files[0].path)])
         self._panel.set_files([*preview.tree(), *begins], tip.strip())
 
     def _command(self) -> str:

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,48 @@ from core.errors import PickerError, os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_OLD: ContextVar[dict[Path, Path | None] | None] = ContextVar("_OLD", default=None)
+"""Within `all_or_nothing`: each file written so far, and where its old content is kept."""
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """Give all files that the block writes by `atomic_path` their old content back if it ends with an error.
+
+    Yields
+    ------
+    None
+        While old contents are kept beside the new ones.
+    """
+    old: dict[Path, Path | None] = {}
+    token = _OLD.set(old)
+    try:
+        yield
+    except BaseException:
+        for target, kept in old.items():
+            with suppress(OSError):
+                target.unlink(missing_ok=True) if kept is None else os.replace(kept, target)
+        raise
+    finally:
+        _OLD.reset(token)
+        for kept in old.values():
+            if kept is not None:
+                with suppress(OSError):
+                    kept.unlink(missing_ok=True)
+
+
+def _keep(target: Path) -> None:
+    old = _OLD.get()
+    if old is None or target in old:
+        return
+    kept = target.with_name(f".{secrets.token_hex(4)}.{target.name}") if target.exists() else None
+    if kept is not None:
+        try:
+            os.link(target, kept)
+        except OSError:  # a disk without second names for a file
+            shutil.copy2(target, kept)
+    old[target] = kept
 
 
 @contextmanager
@@ -47,6 +90,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        _keep(target)
         os.replace(temporary, target)
     except OSError as exc:
         raise PickerError(f"Cannot write {path}: {os_reason(exc)}.") from exc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +29,7 @@ def compare(format: Format, written: Written, order: WriteOrder) -> None:
     format : Format
         What they were written in; it can read.
     written : Written
-        The files. If they are wrong, they are removed, except those that others wrote to before.
+        The files.
     order : WriteOrder
         What was meant.
 
@@ -45,17 +44,10 @@ def compare(format: Format, written: Written, order: WriteOrder) -> None:
         return
     names = written.names or tuple(part.name for part in order.parts)
     reading = ReadOrder(named=True, options=order.options)
-    try:
-        found = [(piece, read(piece.path, reading)) for piece in written.pieces]
-        for name, part in zip(names, order.parts, strict=True):
-            if len(part):
-                _look_for(format, name, part, found, order, written)
-    except PickerError:
-        if format.layout is not Layout.MERGED:
-            for file in written.files:
-                with suppress(OSError):
-                    file.unlink()
-        raise
+    found = [(piece, read(piece.path, reading)) for piece in written.pieces]
+    for name, part in zip(names, order.parts, strict=True):
+        if len(part):
+            _look_for(format, name, part, found, order, written)
 
 
 def _look_for(

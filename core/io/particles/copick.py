@@ -246,6 +246,7 @@ COPICK = Format(
     write=write_copick,
     options=CopickOptions,
     layout=Layout.MERGED,
+    stays=lambda path: "" if path.parent.name == "Picks" else f"{path.name} is there already and stays as it is.",
     needs=frozenset({Need.VOXEL_SIZE}),
     by_class=True,
     hint="Give the path of copick_config.json in the folder of the copick project; picks go to ExperimentRuns beside it.",

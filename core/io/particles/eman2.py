@@ -195,6 +195,7 @@ EMAN2 = Format(
     read=read_eman2,
     write=write_eman2,
     layout=Layout.MERGED,
+    stays=lambda path: f"{path.name} is there already: its boxes of the same classes are replaced, all else in it stays.",
     needs=frozenset({Need.VOXEL_SIZE, Need.PIXEL_SIZE}),
     hint="Give the info file of the tomogram in the folder info of the project; EMAN2 shows the boxes in e2spt_boxer.py.",
 )

@@ -175,6 +175,8 @@ class Format:
         Whether particles come back ordered by class, not as they were.
     fidelity : Callable[[Options], Fidelity]
         What comes back from its files, with which choices.
+    stays : Callable[[Path], str]
+        What becomes of such a file if it is there already, as a sentence; empty where it is replaced.
     hint : str
         One sentence for the user: what to do with the file in the other program.
     """
@@ -191,6 +193,7 @@ class Format:
     wants: frozenset[Need] = frozenset()
     by_class: bool = False
     fidelity: Callable[[Options], Fidelity] = lambda _options: Fidelity()
+    stays: Callable[[Path], str] = lambda _path: ""
     hint: str = ""
 
     def chosen(self, values: Mapping[str, Any] | Options | None = None) -> Options:

@@ -56,7 +56,7 @@ class Preview:
     files : tuple[PreviewedFile, ...]
         The first is the one to hand to other programs.
     notices : tuple[str, ...]
-        What the user should know.
+        What the user should know, also of files that are there already.
     more : int
         Tomograms that are left out of the preview, not of the export.
     """
@@ -128,6 +128,11 @@ def preview_parts(
         written = write_parts(inner, few, classes, format=format, options=world.options(chosen))
         files = tuple(_previewed(file, world) for file in written.files)
         notices = tuple(map(world.told, written.notices))
+    there = [file.path for file in files if file.exists]
+    stay = format_named(format).stays
+    replaced = ", ".join(path.name for path in there if not stay(path))
+    told = [f"These are there already and will be replaced: {replaced}."] if replaced else []
+    notices = (*notices, *told, *filter(None, map(stay, there)))
     return Preview(files=files, notices=notices, more=len(filled) - len(few))
 
 

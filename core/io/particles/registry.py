@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.errors import AmbiguousFormatError, ConfigError, FileFormatError, PickerError
+from core.io.atomic import all_or_nothing
 from core.io.particles.collecting import uncollected
 from core.io.particles.comparing import compare
 from core.io.particles.formats import Head, Need, Options, ReadOrder, WriteOrder
@@ -153,7 +154,7 @@ def write_parts(
     ------
     PickerError
         If there are no particles, the format is unknown or lacks what it needs, a file cannot be written, or does not read back
-        to within a hundredth of a voxel and what the format rounds.
+        to within a hundredth of a voxel and what the format rounds. Every file is then as it was before.
     """
     chosen = _by_suffix(path) if format is None else format_named(format, WRITABLE)
     if chosen.write is None:
@@ -164,7 +165,7 @@ def write_parts(
     for need, part in missing(chosen.needs, filled):
         raise PickerError(f"For {chosen.title}, {need} must be known, and for {part.name!r} it is not; give it.")
     order = WriteOrder(parts=filled, classes=classes, options=chosen.chosen(options))
-    with uncollected():
+    with uncollected(), all_or_nothing():
         written = chosen.write(path, order)
         compare(chosen, written, order)
     return written
