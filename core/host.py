@@ -175,6 +175,7 @@ def _serve(sender: Connection, order: bytes) -> None:
 
     with suppress(_Stopped):
         _work(sender, order)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to tidy up
 
 
 def _work(sender: Connection, order: bytes) -> None:

@@ -86,15 +86,18 @@ class PicksFound:
     positions : Positions
         (n, 3) zyx voxels.
     class_ids : IntArray
-        (n,) class of each candidate.
+        (n,) class of each candidate, as the network counts.
     scores : FloatArray
         (n,) calibrated score of each candidate, 0..1.
+    names : dict[int, str]
+        Name of each class of the network; a project may count the same classes otherwise.
     """
 
     tomogram_id: str
     positions: Positions = field(repr=False)
     class_ids: IntArray = field(repr=False)
     scores: FloatArray = field(repr=False)
+    names: dict[int, str] = field(default_factory=dict)
 
 
 Message: TypeAlias = Progress | Notice | EpochDone | PicksFound

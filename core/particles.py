@@ -11,7 +11,7 @@ import numpy as np
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions, Shape, Voxels
 
@@ -260,3 +260,26 @@ class PickResult:
             Best score first.
         """
         return self.table.select(self.mask(thresholds, edge))
+
+
+def numbered(class_ids: IntArray, names: Mapping[int, str], specs: Iterable[ClassSpec]) -> IntArray:
+    """Translate how a network counts its classes to how others count those of the same names.
+
+    Parameters
+    ----------
+    class_ids : IntArray
+        (n,) as the network counts.
+    names : Mapping[int, str]
+        Names of its classes; one that is not in it keeps its number.
+    specs : Iterable[ClassSpec]
+        The classes to translate to.
+
+    Returns
+    -------
+    IntArray
+        (n,) of `specs`; a class that is not among them gets a number that none of them has.
+    """
+    known = {spec.name: spec.id for spec in specs}
+    free = max([*known.values(), *names, 0]) + 1
+    translation = {number: known.get(name, free + place) for place, (number, name) in enumerate(names.items())}
+    return np.array([translation.get(number, number) for number in class_ids.tolist()], np.int64)

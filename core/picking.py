@@ -81,6 +81,7 @@ def pick(
     compute = devices.choose(config.device, config.precision)
     preset, patch = checkpoint.config.network.preset, checkpoint.config.train.patch
     look = scanner(checkpoint.network(), preset, patch, compute, config)
+    names = {spec.id: spec.name for spec in checkpoint.classes}
     wanted = targets(checkpoint.classes, voxel_size, checkpoint.config.label, config)
     graded = config.nms == "graded"
     calibration = checkpoint.calibration if graded else {}
@@ -95,7 +96,7 @@ def pick(
             try:
                 while True:
                     message = next(steps)
-                    yield _announced(message, tomogram.id, wanted, calibration) if isinstance(message, Found) else message
+                    yield _announced(message, tomogram.id, wanted, calibration, names) if isinstance(message, Found) else message
             except StopIteration as stop:
                 found = stop.value
     except PickerError as exc:
@@ -114,9 +115,11 @@ def pick(
 Calibration = dict[int, tuple[float, float]]
 
 
-def _announced(found: Found, tomogram_id: str, wanted: Targets, calibration: Calibration) -> PicksFound:
+def _announced(found: Found, tomogram_id: str, wanted: Targets, calibration: Calibration, names: dict[int, str]) -> PicksFound:
     table = _scored(found.table(tomogram_id, wanted), calibration)
-    return PicksFound(tomogram_id=tomogram_id, positions=table.positions, class_ids=table.class_ids, scores=table.scores)
+    return PicksFound(
+        tomogram_id=tomogram_id, positions=table.positions, class_ids=table.class_ids, scores=table.scores, names=names
+    )
 
 
 def _scored(table: ParticleTable, calibration: Calibration) -> ParticleTable:

@@ -175,11 +175,16 @@ def load_settings(path: Path) -> tuple[Settings, tuple[str, ...]]:
 
 
 def _understood(values: dict[str, Any], path: Path) -> tuple[Settings, tuple[str, ...]]:
-    settings, unknown, notices = Settings(), [], []
+    settings, unknown = Settings(), []
+    notices: list[str] = []
     tables = {one.name for one in fields(Settings)}
     for table, content in values.items():
         if table not in tables or not isinstance(content, dict):
             unknown.append(table)
+            continue
+        if table == "review":
+            reviews, said = _reviews(content, path)
+            settings, notices = replace(settings, review=reviews), notices + said
             continue
         usual = getattr(settings, table)
         kept = asdict(usual) if hasattr(usual, "__dataclass_fields__") else {}
@@ -192,6 +197,18 @@ def _understood(values: dict[str, Any], path: Path) -> tuple[Settings, tuple[str
     if unknown:
         notices.append(f"This program does not know some settings in {path} and left them out: {', '.join(unknown)}.")
     return settings, tuple(notices)
+
+
+def _reviews(content: dict[str, Any], path: Path) -> tuple[dict[str, ReviewConfig], list[str]]:
+    """Understand what is asked of the candidates of each class; what is wrong with one leaves the others as they are."""
+    reviews: dict[str, ReviewConfig] = {}
+    notices: list[str] = []
+    for name, values in content.items():
+        try:
+            reviews |= _table("review", {name: values})
+        except ConfigError as exc:
+            notices.append(f"The usual values are used for [review.{name}] of {path}: {exc}")
+    return reviews, notices
 
 
 def _table(name: str, values: dict[str, Any]) -> Any:

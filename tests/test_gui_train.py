@@ -104,14 +104,17 @@ def test_training_again_continues_from_the_last_network(marked: Application, qtb
     marked.train.train_again()  # of none yet: a fresh one
     qtbot.waitUntil(lambda: marked.session.model is not None and not marked.runner.busy, timeout=60_000)
     first = marked.session.model
+    marked.session.set_threshold(1, 0.987)
     marked.train.train_again()
     assert marked.window.train.again.isChecked()
     qtbot.waitUntil(lambda: marked.session.model != first and not marked.runner.busy, timeout=60_000)
+    now = marked.session.review_of(1).threshold
+    assert f"its own threshold: particle {now:.2f} (was 0.99)" in marked.window.train.result.text()
 
 
 def test_what_is_held_back_and_what_would_help_is_said_before(marked: Application) -> None:
     advice = marked.window.train.advice
-    assert advice.text() == "Ready: 18 particle marked."
+    assert advice.text() == "Ready to train; marked so far: particle 18."
     marked.session.project.store.remove(marked.session.table.ids[5:])
     assert "10 more marks of particle are recommended" in advice.text()
     marked.tomograms._on_list_role("blobs", Role.VALIDATION)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +13,13 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtGui import QImage
+from qtpy.QtGui import QAction, QImage
 
 from core.io.volumes import write_mrc
 from core.messages import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
@@ -73,6 +74,29 @@ def test_a_ring_on_the_screen_is_the_cross_section_of_its_sphere(opened: Applica
 
 
 # ---- rings of all particles at once ----
+
+
+def test_a_fitted_section_stays_fitted_when_the_window_changes_its_size(opened: Application, qtbot: QtBot) -> None:
+    canvas, camera = opened.window.views.canvases[0], opened.window.views.canvases[0].model.scene.camera
+
+    def sized(width: int, height: int) -> float:
+        before = canvas.native.size()
+        opened.window.resize(width, height)
+        qtbot.waitUntil(lambda: canvas.native.size() != before)
+        qtbot.wait(50)
+        return float(camera.zoom)
+
+    opened.window.fit.trigger()
+    small = sized(1000, 660)
+    grown = sized(1500, 950)
+    assert grown > 1.2 * small
+    opened.window.fit.trigger()
+    assert camera.zoom == pytest.approx(grown, rel=1e-3)
+    canvas.model.scene.camera.zoom *= 2
+    sized(1100, 700)
+    zoomed = float(camera.zoom)
+    opened.window.fit.trigger()
+    assert zoomed > 1.2 * camera.zoom, "somebody had zoomed in"
 
 
 def test_size_and_line_of_all_rings_are_set_in_the_panel_and_kept(opened: Application, qtbot: QtBot, tmp_path: Path) -> None:
@@ -373,3 +397,17 @@ def test_the_corner_tells_the_position_and_the_grey_from_the_first_moment(opened
     text = opened.window.views.corner.text.text()
     assert [f"<td>{name}</td>" in text for name in ("x", "y", "z", "grey")] == [True] * 4
     assert "wheel: sections" in text
+
+
+def test_the_guide_lists_the_keys_that_there_are(opened: Application) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "guide.md").read_text(encoding="utf-8")
+    table = page.partition("## Mouse and keys")[2].partition("\n## ")[0].replace("\N{MINUS SIGN}", "-")
+    table = "\n".join(row.rpartition(" | ")[2] for row in table.splitlines()[3:])
+    for spoken, key in (("Page Up", "PgUp"), ("Page Down", "PgDown"), ("Delete", "Del")):
+        table = table.replace(spoken, key)
+    listed = set(re.findall(r"(?:Ctrl\+)?(?:Shift\+)?(?:PgUp|PgDown|Del|Tab|[A-Z0-9+-])(?=[ ,|])", table.replace("|", " | ")))
+    paged = {modifier + key for modifier in ("", "Shift+", "Ctrl+") for key in ("PgUp", "PgDown")}
+    named = {key for key in listed if not key.endswith(("PgUp", "PgDown"))} | paged
+    named |= {f"{modifier}{number}" for modifier in ("", "Ctrl+") for number in range(1, 10)}
+    there = {action.shortcut().toString() for action in opened.window.findChildren(QAction)} - {""}
+    assert there == named

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import ConfigError
-from core.particles import ClassSpec, ParticleTable, PickResult, Source, Status
+from core.particles import ClassSpec, ParticleTable, PickResult, Source, Status, numbered
 
 CLASSES = (ClassSpec(id=1, name="ribosome", diameter=250.0), ClassSpec(id=7, name="ferritin", diameter=120.0))
 POSITIONS = [[0.0, 20, 20], [3.0, 20, 20], [4.0, 20, 20], [20.0, 20, 38.5], [20.0, 35, 20]]
@@ -99,3 +99,12 @@ def test_other_scores_leave_the_rest_and_the_old_table_alone(result):
 def test_a_class_that_makes_no_sense_is_refused(values, says):
     with pytest.raises(ConfigError, match=says):
         ClassSpec(**{"id": 1, "name": "ribosome", "diameter": 250.0, **values})
+
+
+def test_classes_of_a_network_are_those_of_the_same_name_whatever_it_calls_them():
+    specs = [ClassSpec(id=1, name="apo", diameter=120.0), ClassSpec(id=2, name="ribosome", diameter=250.0)]
+    found = numbered(np.array([1, 2, 1, 3]), {1: "ribosome", 2: "virus", 3: "apo"}, specs)
+    assert found.tolist()[0] == found.tolist()[2] == 2
+    assert found[3] == 1
+    assert found[1] not in (1, 2)
+    assert numbered(np.array([], np.int64), {}, []).tolist() == []

@@ -203,6 +203,7 @@ def test_what_is_announced_holds_every_pick(checkpoint):
     assert final <= {(*p, c, s) for (*p, c, s) in announced}
     assert len(found) > 1
     assert {m.tomogram_id for m in found} == {"t"}
+    assert all(m.names == {spec.id: spec.name for spec in result.classes} for m in found)
     assert all((m.scores >= 0).all() and (m.scores <= 1).all() for m in found)
     assert any(isinstance(m, Progress) for m in said)
 

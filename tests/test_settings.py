@@ -46,7 +46,7 @@ def written(folder: Path, text: str) -> Path:
         ("weather = 3", "left them out: weather"),
         ("[train]\nbatch = 0", r"\[train\] .* batch must be at least 1"),
         ('[display]\nslab = "many"', r"\[display\] .* must be of type int"),
-        ("[review.ribosome]\nthreshold = 2", r"\[review\] .* threshold must be 0 to 1"),
+        ("[review.ribosome]\nthreshold = 2", r"\[review\.ribosome\] .* threshold must be 0 to 1"),
         ("[export]\nnames = 3", "must be a table"),
     ],
 )
@@ -62,6 +62,12 @@ def test_what_is_right_beside_something_odd_is_kept(tmp_path: Path) -> None:
     assert settings.train == replace(Settings().train, batch=3)
     assert settings.pick == PickConfig()
     assert settings.display.slab == 9
+
+
+def test_a_wrong_value_for_one_class_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    settings, notices = load_settings(written(tmp_path, "[review.apo]\nthreshold = 2\n[review.ribosome]\nthreshold = 0.3"))
+    assert settings.review == {"ribosome": ReviewConfig(threshold=0.3)}
+    assert len(notices) == 1
 
 
 def test_a_missing_table_has_the_values_of_the_desk_not_of_a_bare_run(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from core.display import diameters
 from core.errors import PickerError
 from core.messages import Notice, PicksFound
 from core.networkfile import thresholds_of
-from core.particles import ParticleTable, Source, Status
+from core.particles import ParticleTable, Source, Status, numbered
 from core.review import shown
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class PickController(QObject):
         found = ParticleTable.build(
             table.tomogram_id,
             np.concatenate([one.positions for one in self._found]),
-            np.concatenate([one.class_ids for one in self._found]),
+            np.concatenate([numbered(one.class_ids, one.names, session.classes.values()) for one in self._found]),
             scores=np.concatenate([one.scores for one in self._found]),
             status=Status.CANDIDATE,
         )

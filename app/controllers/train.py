@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from app import notify
 from app.panels.log import LogView
 from core.annotations import Role
+from core.config import ReviewConfig
 from core.configfile import load_config
 from core.errors import PickerError
 from core.messages import EpochDone, Notice
@@ -85,7 +86,7 @@ class TrainController(QObject):
         if few:
             said = f"You can train now; {' and '.join(few)} are recommended."
         else:
-            said = f"Ready: {', '.join(f'{n} {name}' for name, n in self.counts().items() if n)} marked."
+            said = f"Ready to train; marked so far: {', '.join(f'{name} {n}' for name, n in self.counts().items() if n)}."
         held = self._held()
         return f"{said} F1 will be measured on {', '.join(held)}, from which nothing is learnt." if held else said
 
@@ -187,11 +188,22 @@ class TrainController(QObject):
         if trained is None:
             self._panel.result.setText("Stopped before anything was learnt.")
             return
-        self._panel.result.setText(f"Done: F1 {trained.f1:.2f}. Now pick (step 4).")
+        before = {number: self._session.review_of(number).threshold for number in trained.thresholds}
         self._session.set_model(trained.model)
         for number, threshold in trained.thresholds.items():
             self._session.set_threshold(number, threshold)
+        self._panel.result.setText(f"Done: F1 {trained.f1:.2f}. Now pick (step 4).{self._moved(before, trained.thresholds)}")
         self.trained.emit()
+
+    def _moved(self, before: dict[int, float], after: dict[int, float]) -> str:
+        """Say which thresholds are others now; a network scores in its own way, so that those of the last one do not fit it."""
+        usual, classes = ReviewConfig().threshold, self._session.classes
+        moved = [
+            f"{classes[number].name} {after[number]:.2f} (was {was:.2f})"
+            for number, was in before.items()
+            if number in classes and round(was, 2) not in (usual, round(after[number], 2))
+        ]
+        return f" The new network has its own threshold: {', '.join(moved)}." if moved else ""
 
     def _on_failed(self, exc: Exception) -> None:
         self._run = None
@@ -204,6 +216,8 @@ class TrainController(QObject):
             note(run, "Stopped by the user.")
         if run is not None and (run / "best.pt").exists():
             self._keep(run)
+        elif run is not None and (run / "last.pt").exists():
+            self._panel.result.setText("Stopped before the first check; Resume goes on from here.")
         else:
             self._panel.result.setText("Stopped before anything was learnt.")
 

@@ -92,7 +92,7 @@ def colors_of(class_ids: NDArray[Any], statuses: NDArray[Any], palette: dict[int
     ndarray
         (n, 4) RGBA.
     """
-    lookup = np.ones((max(palette, default=0) + 1, 4), np.float32)
+    lookup = np.ones((max(palette, default=0) + 2, 4), np.float32)  # the last one is of classes that nobody knows
     for number, color in palette.items():
         lookup[number, :3] = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     colors = lookup[np.minimum(class_ids, len(lookup) - 1)]

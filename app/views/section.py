@@ -56,7 +56,10 @@ class Section(QWidget):
         self.rings = ParticleRings(self.viewer.canvas.view.scene, axis, ORDERS[axis][1:])
         self.overlay = Overlay(self.model)
         self._position = np.zeros(3)
+        self._fitted: tuple[float, ...] = ()
         self._arrange()
+        # the last to hear of it, so that napari knows the new size
+        self.viewer.canvas._scene_canvas.events.resize.connect(self._on_canvas_resize, position="last")
 
     def _arrange(self) -> None:
         bar = QHBoxLayout()
@@ -140,6 +143,16 @@ class Section(QWidget):
     def fit(self) -> None:
         """Make the whole section visible."""
         self.model.fit_to_view(margin=1 - MARGIN)
+        self._fitted = self._view()
+
+    def _view(self) -> tuple[float, ...]:
+        camera = self.model.scene.camera
+        return (camera.zoom, *camera.center)
+
+    def _on_canvas_resize(self, _event: object) -> None:
+        # the other canvases follow the magnification of this one; what somebody has zoomed or moved stays
+        if self.axis == 0 and self._fitted and np.allclose(self._fitted, self._view()):
+            self.fit()
 
     def set_position(self, position: Positions) -> None:
         """Cut through a position and put the crosshair there.
