@@ -1,6 +1,6 @@
 """How well a network picks after N clicks: train on one tomogram, pick another, for several N, seeds and ways to train.
 
-    python benchmarks/learning_curve.py DATA --train ribosome_a --test ribosome_b --variants fast pretrained --start MODEL
+    python benchmarks/learning_curve.py DATA --train ribosome_a --test ribosome_b --variants scratch fast --minutes 4
     python benchmarks/learning_curve.py DATA --train czii_a --test czii_b --classes all --clicks 10 --out curve.json
 
 DATA is a folder of NAME.mrc and NAME_truth.csv. Clicks are drawn at random, of each class; 0 stands for all centres, and
@@ -38,8 +38,8 @@ RESOURCES = Path(__file__).parent.parent / "resources"
 PUBLISHED = tomllib.loads((RESOURCES / "published.toml").read_text())
 VARIANTS: dict[str, dict[str, Any]] = {
     "published": {"values": PUBLISHED, "epochs": 60},
+    "scratch": {"values": {"train": {"start": "scratch"}}},
     "fast": {"values": {}},
-    "pretrained": {"values": {}, "start": True},
 }
 
 
@@ -56,7 +56,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--steps", type=int, default=0, help="a budget in steps, which other work on the machine does not change")
     parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.NAME=VALUE")
-    parser.add_argument("--start", type=Path, help="the network that `pretrained` begins with")
+    parser.add_argument("--start", type=Path, help="begin with this network instead of the one that comes with the program")
     parser.add_argument("--label", default="", help="added to the variant's name, to tell runs with other settings apart")
     parser.add_argument("--out", type=Path, default=Path("learning_curve.json"))
     return parser.parse_args()
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace, name: str, clicks: int, seed: int) -> dic
     example = Example(tomogram=tomogram, particles=particles, region=seen, complete=not clicks)
     variant = VARIANTS[name]
     config = settings(arguments, variant, seed, len(example.accepted))
-    start = load_checkpoint(arguments.start) if variant.get("start") else None
+    start = load_checkpoint(arguments.start) if arguments.start else None
     with TemporaryDirectory() as folder:
         began = time.monotonic()
         checkpoint = drain(train([example], specs, config, Path(folder), start=start))

@@ -1,9 +1,10 @@
 """Teach a network what particles look like, on tomograms of invented complexes, before it ever sees a click.
 
-    python benchmarks/pretrain.py FOLDER --volumes 60 --steps 1800
+    python benchmarks/pretrain.py FOLDER --volumes 60 --steps 1800 --out resources/pretrained.safetensors
 
 Makes simulated tomograms in FOLDER (kept, and made only once), trains the `fast` network to tell their kinds apart and
-writes FOLDER/run/best.pt. Stopped at any time, the same command goes on. Everything follows from the numbers below.
+writes FOLDER/run/best.pt, and --out, which is what comes with the program. Stopped at any time, the same command goes on.
+Everything follows from the numbers below.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--volumes", type=int, default=60)
     parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--out", type=Path, help="safetensors file for the finished network")
     parser.add_argument("--only", type=int, nargs=2, help="make the tomograms from this number to before that one, and stop")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -104,17 +106,22 @@ def main() -> None:
         for number in range(*arguments.only):
             example(arguments.folder, number)
         return
+    from core.pretrained import write_pretrained
     from core.training import train
 
     examples = [example(arguments.folder, number) for number in range(arguments.volumes)]
     held = [Example(tomogram=e.tomogram, particles=e.particles, complete=True, role="validation") for e in examples[:1]]
     config = RunConfig(
         label=LabelConfig(),
-        train=TrainConfig(steps=arguments.steps, background=0.1, validations=8, learning_rate=2e-3, average=0.995, seed=SEED),
+        train=TrainConfig(
+            start="scratch", steps=arguments.steps, background=0.1, validations=8, learning_rate=2e-3, average=0.995, seed=SEED
+        ),
         pick=PickConfig(),
     )
     run = arguments.folder / "run"
-    drain(train([*held, *examples[1:]], grouped()[0], config, run, resume=(run / "last.pt").exists()), show)
+    best = drain(train([*held, *examples[1:]], grouped()[0], config, run, resume=(run / "last.pt").exists()), show)
+    if arguments.out:
+        write_pretrained(best, arguments.out)
 
 
 if __name__ == "__main__":

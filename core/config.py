@@ -13,6 +13,7 @@ LabelKind = Literal["tball", "ball", "cubic"]
 Preset = Literal["fast", "published"]
 Unlabelled = Literal["background", "shell", "hard"]
 Split = Literal["clicks", "tomogram", "none"]
+Start = Literal["pretrained", "scratch"]
 Loss = Literal["mixed", "dice"]
 Nms = Literal["graded", "published"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -97,6 +98,9 @@ class TrainConfig:
 
     Attributes
     ----------
+    start : Start
+        ``pretrained``: begin with the network that comes with the program, which knows particles of many sizes and shapes;
+        ``scratch``: begin with nothing. The published network always begins with nothing.
     steps : int
         Optimiser steps at most; 0 for no limit.
     minutes : float
@@ -144,6 +148,7 @@ class TrainConfig:
         Seed of everything random.
     """
 
+    start: Start = "pretrained"
     steps: int = 1000
     minutes: float = 0.0
     patch: int = 64

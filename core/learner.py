@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from core.augment import vary_intensity
 from core.device import place
-from core.losses import channel_targets, masked_cross_entropy, masked_dice, probabilities
+from core.losses import POSITIVE_WEIGHT, channel_targets, masked_cross_entropy, masked_dice, probabilities
 from core.network import build
 from core.sampling import Trust
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 WARM_UP = 0.1  # part of the budget
 INITIAL, FINAL = 1 / 30, 1 / 3000  # of the peak learning rate, as in the published one-cycle schedule
 LARGEST_GRADIENT = 5.0  # norm beyond which a gradient is shortened
-POSITIVE_WEIGHT = 5.0  # of a particle's voxels in the cross-entropy
 
 
 class Learner:

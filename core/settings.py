@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 SETTINGS = "settings.toml"
-MINUTES = 10.0  # of training, where nobody chose
+MINUTES = 4.0  # of training, where nobody chose
 SLABS = 51
 
 What = Literal["accepted", "shown"]

@@ -20,6 +20,7 @@ from core.io.atomic import atomic_path, make_folder
 from core.learner import Learner, learning_rate
 from core.messages import EpochDone, Notice, Progress
 from core.preprocess import preprocess
+from core.pretrained import pretrained
 from core.sampling import Sampler, ground
 from core.transfer import handed_on
 from core.validation import Verdict, validate
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 KIND = "deepetpicker training state"
 VERSION = 1
-MAY_CHANGE = ("steps", "minutes", "device", "precision", "tile")  # settings, when a run is resumed
+MAY_CHANGE = ("start", "steps", "minutes", "device", "precision", "tile")  # settings, when a run is resumed
 KEPT_EVERY = 60.0  # seconds after which the state is written down between validations, for a process that is killed
 PATIENCE = 5  # steps in a row whose loss is not finite before training gives up
 
@@ -84,7 +85,7 @@ def train(
     resume : bool
         Continue the run in that folder, with its settings; budget, device, precision and tile may be others.
     start : Checkpoint | None
-        Begin with these weights instead of fresh ones.
+        Begin with these weights instead of those that `TrainConfig.start` names.
     cache : Path | None
         Folder for filtered volumes, if the preprocessing filters.
 
@@ -114,7 +115,8 @@ def train(
         prepared[example.tomogram.id] = yield from preprocess(example.tomogram, config.preprocess, cache)
     grounds, held = ([ground(e, prepared[e.tomogram.id], classes) for e in part] for part in (training, validation))
     learner = Learner(config, len(classes), devices.choose(config.train.device, config.train.precision))
-    if start is not None:
+    start = start or (pretrained() if config.train.start == "pretrained" and config.network.preset == "fast" else None)
+    if start is not None and not resume:
         voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
         learner.begin(handed_on(start, config.network, classes, voxel_size))
     course = _resumed(learner, config, run) if resume else _Course()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.calibration import best_expected_threshold, calibrated, fit_calibration, fit_mixture
+from core.calibration import IDENTITY, best_expected_threshold, calibrated, fit_calibration, fit_mixture
+from core.losses import POSITIVE_WEIGHT
 from core.messages import Progress
 from core.metrics import Ranking, best_threshold, figures, rank
 from core.particles import ParticleTable, Status
@@ -18,7 +20,7 @@ from core.scanning import Found, scan, targets
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from core.config import RunConfig
+    from core.config import Loss, RunConfig
     from core.inference import Scanner
     from core.messages import Message
     from core.metrics.matching import Reals
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from core.sampling import Ground
     from core.types import BoolArray, Positions, Voxels
 
+FEW = 20  # known hits, with fewer of which the scores of right and wrong picks cannot be told from the data
 MATCH = 0.5  # reach of a hit in particle radii
 
 
@@ -39,7 +42,7 @@ class Verdict:
         Means over the classes that are held back, the F1 at each class's best threshold. Where not every particle was clicked,
         only picks that are known to be right or wrong count.
     calibration : dict[int, tuple[float, float]]
-        For each class id, slope and offset of the score's logit.
+        For each class id, slope and offset of the score's logit; with few known hits they follow from the loss alone.
     thresholds : dict[int, float]
         For each class id, the threshold of the calibrated score that promises the best F1.
     """
@@ -82,7 +85,7 @@ def validate(
         for spec in classes:
             evidence[spec.id].append(_evidence(part, picks, spec))
     pooled = {class_id: _pooled(parts) for class_id, parts in evidence.items()}
-    judged = {class_id: _calibration_and_threshold(known) for class_id, known in pooled.items()}
+    judged = {class_id: _calibration_and_threshold(known, config.train.loss) for class_id, known in pooled.items()}
     scored = [known.ranking for known in pooled.values() if known.ranking.truth]
     return Verdict(
         f1=float(np.mean([best_threshold(ranking)[1] for ranking in scored])) if scored else 0.0,
@@ -100,13 +103,19 @@ class _Evidence:
     unknown: Reals
 
 
-def _calibration_and_threshold(known: _Evidence) -> tuple[tuple[float, float], float]:
+def _calibration_and_threshold(known: _Evidence, loss: Loss) -> tuple[tuple[float, float], float]:
     if not len(known.unknown):
         calibration = fit_calibration(known.ranking)
         return calibration, best_expected_threshold(calibrated(known.ranking.scores, calibration), known.ranking.truth)
-    calibration = fit_mixture(known.ranking, known.unknown)
+    few = known.ranking.hits.sum() < FEW
+    calibration = _by_the_loss(loss) if few else fit_mixture(known.ranking, known.unknown)
     scores = calibrated(np.concatenate([known.ranking.scores, known.unknown]), calibration)
     return calibration, best_expected_threshold(scores, float(scores.sum()))
+
+
+def _by_the_loss(loss: Loss) -> tuple[float, float]:
+    """Take back that the cross-entropy counts a particle's voxels more often; what is left is a probability."""
+    return (1.0, -math.log(POSITIVE_WEIGHT)) if loss == "mixed" else IDENTITY
 
 
 def _picks(look: Scanner, part: Ground, classes: Sequence[ClassSpec], config: RunConfig) -> Generator[Message, None, ParticleTable]:
