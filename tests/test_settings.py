@@ -10,7 +10,7 @@ import tomli_w
 from core.config import PickConfig, PreprocessConfig, ReviewConfig, TrainConfig
 from core.configfile import load_config
 from core.errors import ConfigError
-from core.settings import DisplayConfig, ExportConfig, Settings, load_settings, save_settings
+from core.settings import MINUTES, DisplayConfig, ExportConfig, Settings, load_settings, save_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_a_wrong_value_for_one_class_leaves_the_others_as_they_are(tmp_path: Pat
 
 def test_a_missing_table_has_the_values_of_the_desk_not_of_a_bare_run(tmp_path: Path) -> None:
     settings, _ = load_settings(written(tmp_path, "[train]\nbatch = 3"))
-    assert (settings.train.steps, settings.train.minutes) == (0, 10.0)
+    assert (settings.train.steps, settings.train.minutes) == (0, MINUTES)
 
 
 def test_a_run_can_be_started_from_the_settings_of_a_project(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ CLASS = ClassSpec(id=3, name="ball", diameter=DIAMETER * VOXEL_SIZE)
 OTHER = ClassSpec(id=4, name="shell", diameter=DIAMETER * VOXEL_SIZE)
 CENTRES = np.array([[z, y, x] for z in (9, 22) for y in (9, 24, 39) for x in (9, 24, 39)], float)
 CONFIG = RunConfig(
-    train=TrainConfig(steps=6, validations=3, patch=32, batch=1, background=0.2, device="cpu", precision="float32"),
+    train=TrainConfig(
+        start="scratch", steps=6, validations=3, patch=32, batch=1, background=0.2, device="cpu", precision="float32"
+    ),
     pick=PickConfig(device="cpu", precision="float32", tile=64, overlap=8),
 )
 
