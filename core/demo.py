@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from core.particles import ClassSpec, ParticleTable
     from core.tomogram import Tomogram
 
-STEPS = 300
-"""How long the demonstration trains: about 4 minutes on two cores."""
+STEPS = 100
+"""How long the demonstration trains: less than two minutes on two cores."""
 MINUTES = 6.0
 """How long it trains at most, should the cores be slow or busy."""
 NAME = "sample"
