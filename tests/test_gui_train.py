@@ -17,6 +17,7 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import QTimer
 
+from app.panels.train import Curves
 from core.annotations import Role
 from core.io.volumes import write_mrc
 from core.particles import Status
@@ -248,3 +249,12 @@ def test_no_exception_anywhere_closes_the_window(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for where in ("in a slot", "in a thread", "in a job", "in a paint event"):
         assert where in done.stderr
+
+
+def test_small_losses_are_written_as_they_are(qtbot: QtBot) -> None:
+    curves = Curves()
+    qtbot.addWidget(curves)
+    curves.show()
+    axis = curves.getPlotItem().getAxis("left")
+    axis.setRange(0.2, 0.4)
+    assert "0.001" not in axis.labelString()

@@ -55,6 +55,7 @@ class Curves(pg.PlotWidget):
         for side in ("left", "bottom", "right"):
             item.getAxis(side).setPen(AXIS)
             item.getAxis(side).setTextPen(AXIS)
+            item.getAxis(side).enableAutoSIPrefix(False)
         self._loss = item.plot(pen=pg.mkPen("#5fb3d9", width=2), symbol="o", symbolSize=5, symbolBrush="#5fb3d9", symbolPen=None)
         self._score_box = pg.ViewBox(enableMouse=False)
         item.showAxis("right")
