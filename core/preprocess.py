@@ -16,7 +16,7 @@ from core.errors import ConfigError, FileFormatError, PickerError, os_reason
 from core.filters import gaussian_sigma, high_pass, low_pass, measure, normalisation, smooth
 from core.io.atomic import atomic_path
 from core.io.volumes import fingerprint, mrc_writer, open_tomogram
-from core.messages import Progress, drain
+from core.messages import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -142,22 +142,6 @@ def _note(kept: Path, normalisation: str, affine: Affine) -> None:
         _make_folder(kept.parent)
         with atomic_path(kept) as temporary:
             temporary.write_text(json.dumps(known | {normalisation: [float(affine.scale), float(affine.offset)]}), encoding="utf-8")
-
-
-def check_finite(tomogram: Tomogram) -> None:
-    """Refuse a tomogram with voxels that are no numbers.
-
-    Parameters
-    ----------
-    tomogram : Tomogram
-        Read slab by slab.
-
-    Raises
-    ------
-    FileFormatError
-        If there are any NaN or infinite voxels.
-    """
-    _require_finite(tomogram, drain(measure(tomogram.data)))
 
 
 def _require_finite(tomogram: Tomogram, found: Statistics) -> None:

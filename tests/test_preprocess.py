@@ -11,7 +11,7 @@ from core.errors import ConfigError, FileFormatError, PickerError
 from core.filters import high_pass, low_pass
 from core.io.volumes import open_tomogram, write_mrc
 from core.messages import Progress, drain
-from core.preprocess import check_finite, preprocess
+from core.preprocess import preprocess
 from core.tomogram import Tomogram
 
 SHAPE = (10, 14, 18)
@@ -141,19 +141,14 @@ def test_voxels_that_are_no_numbers_are_refused(tmp_path, bad, words):
     data = _volume()
     data[3, 4, 5] = bad
     tomogram = _tomogram(tmp_path, data)
-    for action in (lambda: check_finite(tomogram), lambda: drain(preprocess(tomogram, BOTH, tmp_path / "cache"))):
-        with pytest.raises(FileFormatError, match=f"{words} not a number .* x = 5, y = 4, z = 3"):
-            action()
+    with pytest.raises(FileFormatError, match=f"{words} not a number .* x = 5, y = 4, z = 3"):
+        drain(preprocess(tomogram, BOTH, tmp_path / "cache"))
     assert not (tmp_path / "cache").exists()
 
 
 def test_many_bad_voxels_are_counted(tmp_path):
     with pytest.raises(FileFormatError, match="2520 voxels that are"):
-        check_finite(_tomogram(tmp_path, np.full(SHAPE, np.nan, np.float32)))
-
-
-def test_finite_voxels_pass(tmp_path):
-    check_finite(_tomogram(tmp_path))
+        drain(preprocess(_tomogram(tmp_path, np.full(SHAPE, np.nan, np.float32)), BOTH, tmp_path / "cache"))
 
 
 def test_a_constant_tomogram_is_refused(tmp_path):
