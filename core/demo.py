@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.tomogram import Tomogram
 
 STEPS = 100
-"""How long the demonstration trains: less than two minutes on two cores."""
+"""How long the demonstration trains: some two minutes on two cores."""
 MINUTES = 6.0
 """How long it trains at most, should the cores be slow or busy."""
 NAME = "sample"

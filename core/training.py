@@ -115,9 +115,10 @@ def train(
         prepared[example.tomogram.id] = yield from preprocess(example.tomogram, config.preprocess, cache)
     grounds, held = ([ground(e, prepared[e.tomogram.id], classes) for e in part] for part in (training, validation))
     learner = Learner(config, len(classes), devices.choose(config.train.device, config.train.precision))
-    start = start or (pretrained() if config.train.start == "pretrained" and config.network.preset == "fast" else None)
+    voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
+    if start is None and not resume and config.train.start == "pretrained" and config.network.preset == "fast":
+        start = pretrained()
     if start is not None and not resume:
-        voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
         learner.begin(handed_on(start, config.network, classes, voxel_size))
     course = _resumed(learner, config, run) if resume else _Course()
     make_folder(run)
@@ -126,7 +127,7 @@ def train(
     template = Checkpoint(
         config=config,
         classes=tuple(classes),
-        voxel_size=float(np.mean([e.tomogram.voxel_size for e in training])),
+        voxel_size=voxel_size,
         weights={},
         calibration={},
         thresholds={},

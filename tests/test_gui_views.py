@@ -78,12 +78,13 @@ def test_a_ring_on_the_screen_is_the_cross_section_of_its_sphere(opened: Applica
 
 def test_a_fitted_section_stays_fitted_when_the_window_changes_its_size(opened: Application, qtbot: QtBot) -> None:
     canvas, camera = opened.window.views.canvases[0], opened.window.views.canvases[0].model.scene.camera
+    told: list[tuple[int, int]] = []
+    canvas.viewer.canvas._scene_canvas.events.resize.connect(lambda event: told.append(tuple(event.size)), position="last")
 
     def sized(width: int, height: int) -> float:
-        before = canvas.native.size()
+        told.clear()
         opened.window.resize(width, height)
-        qtbot.waitUntil(lambda: canvas.native.size() != before)
-        qtbot.wait(50)
+        qtbot.waitUntil(lambda: bool(told) and told[-1] == (canvas.native.width(), canvas.native.height()))
         return float(camera.zoom)
 
     opened.window.fit.trigger()

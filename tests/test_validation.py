@@ -11,6 +11,7 @@ from core.config import PickConfig, RunConfig
 from core.device import Compute
 from core.examples import Example
 from core.labels import make_labels
+from core.losses import POSITIVE_WEIGHT
 from core.messages import Progress, drain
 from core.particles import ClassSpec, ParticleTable, Status
 from core.preprocess import Prepared
@@ -111,6 +112,21 @@ def test_where_not_all_is_annotated_unknown_picks_do_not_count_and_rejected_ones
         assert verdict(look, [held(CENTRES[:10], statuses, complete=False)]).f1 == pytest.approx(f1)
     unknown = Reader(seen(np.concatenate([CENTRES[:6], CENTRES[10:]])))
     assert verdict(unknown, [held(CENTRES[:10], statuses, complete=False)]).f1 == 1
+
+
+@pytest.mark.parametrize(("loss", "offset"), [("mixed", -np.log(POSITIVE_WEIGHT)), ("dice", 0.0)])
+def test_with_few_known_hits_the_calibration_follows_from_the_loss(loss, offset):
+    config = replace(CONFIG, train=replace(CONFIG.train, loss=loss))
+    found = verdict(Reader(seen()), [held(CENTRES[:6], complete=False)], config=config)
+    assert found.calibration[3] == pytest.approx((1.0, offset))
+
+
+def test_with_many_known_hits_it_follows_from_the_data():
+    parts = [held(CENTRES[:12], complete=False)] * 2
+    scores = [(c, 0.95 if i < 12 else 0.3) for i, c in enumerate(CENTRES)]
+    slope, offset = verdict(Reader(scores), parts).calibration[3]
+    assert slope > 1
+    assert offset != pytest.approx(-np.log(POSITIVE_WEIGHT))
 
 
 def test_a_pick_that_is_right_is_not_wrong_for_being_near_a_rejected_one():
