@@ -134,3 +134,18 @@ def test_numbers_and_sizes_that_make_no_sense_are_refused(project: Project, tmp_
     project.close()
     assert run(["export", str(folder), "--out", str(tmp_path / "a.tbl"), "--format", "dynamo", *words]) == 1
     assert not (tmp_path / "a.tbl").exists()
+
+
+@pytest.mark.parametrize("size", ["80,120,160", "120,160,80", "1600,1200,800", "160,120,70"])
+def test_a_size_by_hand_that_does_not_fit_the_tomogram_is_refused(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], size: str
+) -> None:
+    folder, out = project.folder, tmp_path / "out.star"
+    project.close()
+    words = ["--pixel-size", "2.5", "--unbinned-size", size, "--class", "ribosome"]
+    assert run(["export", str(folder), "--out", str(out), "--format", "relion5", *words]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "does not fit this tomogram" in said
+    assert "160, 120, 80" in said
+    assert not out.exists()
+    assert not out.with_suffix("").exists()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from core.types import Angstrom, Positions, Shape
 
 
+ROUNDING = 2.0  # voxels of the tomogram by which binning and trimming may change its extent
+
+
 class Unit(StrEnum):
     """What the numbers of a file count; all from 0 at the centre of the first voxel, unless told otherwise."""
 
@@ -45,10 +48,13 @@ class TiltSeriesGeometry:
     size : Shape | None
         (z, y, x) extents of the unbinned tomogram in these pixels (rlnTomoSizeZ/Y/X); None to take those of the tomogram
         times its binning, which rounding may have changed.
+    typed : bool
+        Whether somebody typed the size, so that it has to fit the tomogram; that of a file may differ on purpose.
     """
 
     pixel_size: Angstrom
     size: Shape | None = None
+    typed: bool = False
 
     def __post_init__(self) -> None:
         if not (isfinite(self.pixel_size) and self.pixel_size > 0):
@@ -69,11 +75,29 @@ class Frame:
         (z, y, x) extents in voxels.
     tilt_series : TiltSeriesGeometry | None
         Where it is known.
+
+    Raises
+    ------
+    ConfigError
+        If a typed size of the unbinned tomogram does not fit this one.
     """
 
     voxel_size: Angstrom
     shape: Shape
     tilt_series: TiltSeriesGeometry | None = None
+
+    def __post_init__(self) -> None:
+        series = self.tilt_series
+        if series is None or series.size is None or not series.typed or not self.voxel_size > 0:
+            return
+        binning = self.voxel_size / series.pixel_size
+        expected = np.asarray(self.shape) * binning
+        if (np.abs(np.asarray(series.size) - expected) > ROUNDING * max(binning, 1.0)).any():
+            told, fitting = (", ".join(f"{extent:.0f}" for extent in size[::-1]) for size in (series.size, tuple(expected)))
+            raise ConfigError(
+                f"The unbinned size {told} (x, y, z) does not fit this tomogram, which at a binning of {binning:.4g} comes from "
+                f"about {fitting} pixels; check the order of the three numbers and the pixel size of the tilt series."
+            )
 
     def to_voxels(self, positions: Positions, unit: Unit) -> Positions:
         """Turn positions of a file into voxels.

@@ -143,7 +143,7 @@ def geometry_told(
     names : Mapping[str, str] | None
         As for `geometry_of`.
     sizes : Mapping[str, Shape] | None
-        (z, y, x) extents of unbinned tomograms, where no file tells.
+        (z, y, x) extents of unbinned tomograms as somebody typed them, where no file tells; a `Frame` checks that they fit.
 
     Returns
     -------
@@ -168,5 +168,5 @@ def geometry_told(
             raise ConfigError(f"An unbinned size counts pixels of the tilt series; give their size in Å as well (tomogram {one}).")
         if found[one].size is not None:
             raise ConfigError(f"The tomograms.star tells the unbinned size of {one}; leave it out.")
-        found[one] = replace(found[one], size=size)
+        found[one] = replace(found[one], size=size, typed=True)
     return found
