@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core.errors import PickerError
 from core.io.particles import TiltSeriesGeometry, TomogramPicks, write_parts
 from core.particles import Status
@@ -47,6 +49,7 @@ def chosen(
     reviews: Mapping[int, ReviewConfig] | None,
     classes: Sequence[ClassSpec],
     tomogram: Tomogram,
+    status: Status | None = Status.ACCEPTED,
 ) -> ParticleTable:
     """Choose what is handed over.
 
@@ -57,19 +60,21 @@ def chosen(
     class_id : int | None
         Only this class; None for all.
     reviews : Mapping[int, ReviewConfig] | None
-        With them, the candidates that count are taken beside the accepted, as `core.review.shown` has it; None takes the
-        accepted only.
+        With them, the candidates that count are taken beside the accepted, as `core.review.shown` has it; None for what
+        `status` says.
     classes : Sequence[ClassSpec]
         The classes of the project.
     tomogram : Tomogram
         Where they lie.
+    status : Status | None
+        Those that are taken without `reviews`; None for all.
 
     Returns
     -------
     ParticleTable
         In the same order.
     """
-    rows = table.statuses == Status.ACCEPTED
+    rows = np.ones(len(table), np.bool_) if status is None else table.statuses == status
     if reviews is not None:
         counted = shown(table, reviews, {spec.id: spec for spec in classes}, tomogram.shape, tomogram.voxel_size)
         rows = counted & (table.statuses != Status.REJECTED)
@@ -86,6 +91,7 @@ def deliver(
     tomogram_ids: Sequence[str],
     class_id: int | None = None,
     reviews: Mapping[int, ReviewConfig] | None = None,
+    status: Status | None = Status.ACCEPTED,
     pixel_size: Angstrom | None = None,
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
@@ -104,7 +110,7 @@ def deliver(
         As for `core.io.particles.write_parts`.
     tomogram_ids : Sequence[str]
         Which tomograms.
-    class_id, reviews : int | None, Mapping[int, ReviewConfig] | None
+    class_id, reviews, status : int | None, Mapping[int, ReviewConfig] | None, Status | None
         As for `chosen`.
     pixel_size : Angstrom | None
         Of all unbinned tilt series, for formats that count in it.
@@ -132,6 +138,7 @@ def deliver(
         tomogram_ids=tomogram_ids,
         class_id=class_id,
         reviews=reviews,
+        status=status,
         pixel_size=pixel_size,
         tilt_series=tilt_series,
         names=names,
@@ -148,6 +155,7 @@ def parts_of(
     tomogram_ids: Sequence[str],
     class_id: int | None = None,
     reviews: Mapping[int, ReviewConfig] | None = None,
+    status: Status | None = Status.ACCEPTED,
     pixel_size: Angstrom | None = None,
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
@@ -159,7 +167,7 @@ def parts_of(
     ----------
     project : Project
         Where the particles are.
-    tomogram_ids, class_id, reviews, pixel_size, tilt_series, names, numbers
+    tomogram_ids, class_id, reviews, status, pixel_size, tilt_series, names, numbers
         As for `deliver`.
 
     Returns
@@ -179,7 +187,7 @@ def parts_of(
         if not len(table):
             continue  # its file may be away
         tomogram = project.tomogram(one)
-        table = chosen(table, class_id, reviews, classes, tomogram)
+        table = chosen(table, class_id, reviews, classes, tomogram, status)
         if len(table):
             series, name, number = (tilt_series or {}).get(one, plain), (names or {}).get(one), (numbers or {}).get(one)
             parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name, number=number))

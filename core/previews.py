@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.delivery import parts_of
 from core.io.particles.previewing import preview_parts
+from core.particles import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ def preview_delivery(
     tomogram_ids: Sequence[str],
     class_id: int | None = None,
     reviews: Mapping[int, ReviewConfig] | None = None,
+    status: Status | None = Status.ACCEPTED,
     pixel_size: Angstrom | None = None,
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
@@ -37,7 +39,7 @@ def preview_delivery(
 
     Parameters
     ----------
-    project, path, format, tomogram_ids, class_id, reviews, pixel_size, tilt_series, names, numbers, options
+    project, path, format, tomogram_ids, class_id, reviews, status, pixel_size, tilt_series, names, numbers, options
         As for `core.delivery.deliver`; `path` is not touched.
 
     Returns
@@ -55,6 +57,7 @@ def preview_delivery(
         tomogram_ids=tomogram_ids,
         class_id=class_id,
         reviews=reviews,
+        status=status,
         pixel_size=pixel_size,
         tilt_series=tilt_series,
         names=names,

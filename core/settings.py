@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import tomli_w
 
@@ -23,7 +23,7 @@ SETTINGS = "settings.toml"
 MINUTES = 4.0  # of training, where nobody chose
 SLABS = 51
 
-What = Literal["accepted", "shown"]
+What = Literal["accepted", "shown", "candidate", "rejected", "all"]
 Scope = Literal["this", "all"]
 
 
@@ -102,13 +102,20 @@ class ExportConfig:
     format : str
         As for `core.io.particles.write_parts`; empty for the first there is.
     what : What
-        ``accepted``: accepted particles; ``shown``: these and the candidates that count.
+        ``accepted``: accepted particles; ``shown``: these and the candidates that count; ``candidate``: picks that nobody has
+        judged; ``rejected``: rejected ones; ``all``: all of these.
     scope : Scope
         ``this``: of the tomogram that is shown; ``all``: of all tomograms.
     pixel_size : Angstrom
         Of the unbinned tilt series in Å; 0 where nobody gave it.
     names : dict[str, str]
         What tomograms are called in the file, where it is not their own name.
+    numbers : dict[str, int]
+        Numbers of tomograms, for formats that number them, where somebody gave them.
+    sizes : dict[str, str]
+        Unbinned sizes of tomograms as ``X,Y,Z`` in pixels of the tilt series, where somebody gave them.
+    tomograms_star : str
+        RELION's file of that name, which tells pixel and unbinned sizes; empty where nobody gave it.
     options : dict[str, str]
         Choices of formats by ``FORMAT.NAME``, where they are not the usual ones.
     """
@@ -118,12 +125,16 @@ class ExportConfig:
     scope: Scope = "this"
     pixel_size: Angstrom = 0.0
     names: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, str] = field(default_factory=dict)
+    tomograms_star: str = ""
     options: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require(self.what in ("accepted", "shown"), f"what must be accepted or shown, not {self.what!r}.")
+        _require(self.what in get_args(What), f"what must be one of {', '.join(get_args(What))}, not {self.what!r}.")
         _require(self.scope in ("this", "all"), f"scope must be this or all, not {self.scope!r}.")
         _require(self.pixel_size >= 0, f"pixel_size must be 0 (not given) or more Å, not {self.pixel_size}.")
+        _require(all(number >= 1 for number in self.numbers.values()), "the numbers of tomograms must be 1 or more.")
 
 
 @dataclass(frozen=True, kw_only=True)

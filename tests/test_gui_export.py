@@ -78,7 +78,7 @@ def test_the_copied_command_writes_the_same_bytes(
     if kind == "coords":
         panel.classes.setCurrentIndex(panel.classes.findData(2))
     if named:
-        panel.names.item(0, 1).setText("Position_7")
+        panel.tomograms.cells.item(0, 1).setText("Position_7")
     panel.path.setText(str(place / f"picks{panel.suffix}"))
     panel.copy.click()
     picked.export.export()
@@ -103,7 +103,7 @@ def test_the_files_are_shown_before_they_are_written(picked: Application, tmp_pa
     panel.which.setCurrentIndex(0)
     panel.scope.setCurrentIndex(1)
     panel.pixel_size.setValue(2.5)
-    panel.names.item(1, 1).setText("Position_7")
+    panel.tomograms.cells.item(1, 1).setText("Position_7")
     panel.path.setText(str(tmp_path / "new" / "picks.star"))
     qtbot.waitUntil(lambda: "Position_7" in panel.tree.toPlainText(), timeout=10_000)
     assert "TS_01" in panel.tree.toPlainText()
@@ -116,7 +116,7 @@ def test_two_tomograms_of_one_name_are_a_sentence_before_the_export(picked: Appl
     panel.kind.setCurrentIndex(next(row for row in range(panel.kind.count()) if panel.kind.itemData(row)[0] == "relion5"))
     panel.scope.setCurrentIndex(1)
     panel.pixel_size.setValue(2.5)
-    panel.names.item(1, 1).setText("TS_01")
+    panel.tomograms.cells.item(1, 1).setText("TS_01")
     qtbot.waitUntil(lambda: "2 tomograms would be called" in panel.tree.toPlainText(), timeout=10_000)
 
 
@@ -229,5 +229,6 @@ def test_the_first_rows_are_shown(picked: Application, tmp_path: Path, qtbot: Qt
     qtbot.waitUntil(lambda: '{"type": "point"' in panel.tree.toPlainText(), timeout=10_000)
     panel.geometry.setText(str(tmp_path / "missing.star"))
     choose(picked, "relion5")
-    qtbot.waitUntil(lambda: "no such file" in panel.tree.toPlainText(), timeout=10_000)
+    qtbot.waitUntil(lambda: "no such file" in panel.preview.text(), timeout=10_000)
+    assert not panel.export.isEnabled()
     assert panel.command.text() == ""

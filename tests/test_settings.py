@@ -21,7 +21,9 @@ OTHER = Settings(
     train=TrainConfig(steps=7, split="none"),
     pick=PickConfig(min_distance=1.0),
     review={"ribosome": ReviewConfig(threshold=0.7, edge=3.0)},
-    export=ExportConfig(format="csv", what="shown", names={"TS 1": "TS_01"}),
+    export=ExportConfig(
+        format="csv", what="shown", names={"TS 1": "TS_01"}, numbers={"TS 1": 7}, sizes={"TS 1": "4,3,2"}, tomograms_star="a b.star"
+    ),
 )
 
 

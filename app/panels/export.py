@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QHBoxLayout,
-    QHeaderView,
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
+from app.panels.exporttable import TomogramTable
 from app.panels.form import Form
-from app.panels.parts import allow, heading, hint, primary, rule, scrolled
+from app.panels.parts import Rows, allow, heading, hint, primary, rule, scrolled
+from core.io.particles.asking import Asked
+from core.io.particles.formats import Need
 from core.io.particles.registry import format_named
 from core.settings import ExportConfig
 
@@ -33,7 +33,14 @@ if TYPE_CHECKING:
 
     from core.particles import ClassSpec
 
-ACCEPTED, SHOWN = "accepted particles", "accepted particles and all picks above the threshold"
+PIXEL_TIP = "Pixel size of the unbinned tilt series, which this format counts in; the tomogram does not tell it"
+WHAT = {
+    "accepted": "accepted particles",
+    "shown": "accepted particles and all picks above the threshold",
+    "candidate": "all picks that nobody has judged",
+    "rejected": "rejected picks",
+    "all": "everything, rejected picks too",
+}
 
 
 class ExportPanel(QScrollArea):
@@ -47,44 +54,37 @@ class ExportPanel(QScrollArea):
 
     def __init__(self, formats: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._names: dict[str, str] = {}
         self._forms: dict[str, Form] = {}
         self._given: dict[str, str] = {}
         layout = scrolled(self)
         self.kind, self.which, self.scope, self.classes = (_narrow_combo() for _ in range(4))
         for name, title, suffix in formats:
             self.kind.addItem(f"{title} ({suffix})", (name, suffix))
-        self.which.addItems([ACCEPTED, SHOWN])
+        for name, text in WHAT.items():
+            self.which.addItem(text, name)
         self.scope.addItems(["this tomogram", "all tomograms"])
         self.pixel_size = QDoubleSpinBox()
         self.pixel_size.setRange(0, 100)
         self.pixel_size.setDecimals(3)
         self.pixel_size.setSuffix(" Å")
         self.pixel_size.setSpecialValueText("not given")
-        self.pixel_size.setToolTip(
-            "Pixel size of the unbinned tilt series, which this format counts in; the tomogram does not tell it"
-        )
         self.geometry, self.path = _geometry_line(), QLineEdit()
-        form = QFormLayout()
+        form = Rows()
         form.addRow("Format", self.kind)
         form.addRow("What", self.which)
         form.addRow("Class", self.classes)
         form.addRow("From", self.scope)
-        form.addRow("Tilt series pixel", self.pixel_size)
-        form.addRow("tomograms.star", _with_browse(self.geometry, self.geometry_requested))
+        form.add_optional("Tilt series pixel", self.pixel_size)
+        form.add_optional("tomograms.star", _with_browse(self.geometry, self.geometry_requested))
         form.addRow("File", _with_browse(self.path, self.browse_requested))
         self._form = form
         layout.addLayout(form)
         self._choices = QVBoxLayout()
         layout.addLayout(self._choices)
-        self._add_names(layout)
+        self.tomograms = TomogramTable()
+        layout.addWidget(self.tomograms)
         self._add_preview(layout)
-        self.export = primary("Export")
-        self.export.clicked.connect(self.export_requested)
-        layout.addWidget(self.export)
-        self.result = heading("")
-        self.result.setWordWrap(True)
-        layout.addWidget(self.result)
+        self._add_button(layout)
         layout.addWidget(rule())
         self._add_command(layout)
         layout.addStretch(1)
@@ -95,6 +95,7 @@ class ExportPanel(QScrollArea):
         self.geometry.textChanged.connect(self._on_edited)
         self.path.textChanged.connect(self._on_edited)
         self.pixel_size.valueChanged.connect(self._on_edited)
+        self.tomograms.edited.connect(self.edited)
 
     def _show_choices(self, _row: int = 0) -> None:
         """Show the choices of the format; those of others are kept."""
@@ -129,6 +130,18 @@ class ExportPanel(QScrollArea):
         values = self._forms[name].values() if name in self._forms else {}
         return {key: value for key, value in values.items() if value != getattr(usual, key)}
 
+    def _add_button(self, layout: QVBoxLayout) -> None:
+        self.export = primary("Export")
+        self.export.clicked.connect(self.export_requested)
+        layout.addWidget(self.export)
+        self.result = heading("")
+        self.result.setWordWrap(True)
+        self.result.hide()
+        layout.addWidget(self.result)
+        self.notices = hint()  # under the button, which stays where it is
+        self.notices.hide()
+        layout.addWidget(self.notices)
+
     def _add_preview(self, layout: QVBoxLayout) -> None:
         self.preview = hint()
         layout.addWidget(self.preview)
@@ -139,38 +152,18 @@ class ExportPanel(QScrollArea):
         self.tree.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         layout.addWidget(self.tree)
 
-    def _add_names(self, layout: QVBoxLayout) -> None:
-        self.names = QTableWidget(0, 2)
-        self.names.setHorizontalHeaderLabels(["Tomogram", "Name in the file"])
-        self.names.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.names.verticalHeader().hide()
-        self.names.verticalHeader().setDefaultSectionSize(24)
-        self.names.setFixedHeight(84)
-        self.names.setToolTip("Double-click a name to change it. RELION knows tomograms by their tilt series, such as TS_01.")
-        self.names.itemChanged.connect(self._on_name_changed)
-        layout.addWidget(self.names)
-
-    def set_names(self, tomograms: Sequence[str]) -> None:
-        """List what the tomograms will be called."""
-        with signals_blocked(self.names):
-            self.names.setRowCount(len(tomograms))
-            for row, name in enumerate(tomograms):
-                fixed = QTableWidgetItem(name)
-                fixed.setFlags(Qt.ItemFlag.ItemIsEnabled)
-                self.names.setItem(row, 0, fixed)
-                self.names.setItem(row, 1, QTableWidgetItem(self._names.get(name, name)))
-
-    def set_files(self, lines: Sequence[str], tip: str) -> None:
-        """Show which files will be written."""
+    def set_files(self, lines: Sequence[str], tip: str, notices: Sequence[str] = ()) -> None:
+        """Show which files will be written, and what is odd about them."""
         self.tree.setPlainText("\n".join(lines))
         self.tree.setToolTip(tip)
+        self.notices.setText("\n".join(notices))
+        self.notices.setVisible(bool(notices))
 
-    def _on_name_changed(self, item: QTableWidgetItem) -> None:
-        tomogram, name = self.names.item(item.row(), 0).text(), item.text().strip()
-        self._names.pop(tomogram, None)
-        if name and name != tomogram:
-            self._names[tomogram] = name
-        self.edited.emit()
+    def set_result(self, text: str, tip: str = "") -> None:
+        """Say what came of an export; nothing takes no room."""
+        self.result.setText(text)
+        self.result.setToolTip(tip)
+        self.result.setVisible(bool(text))
 
     def _add_command(self, layout: QVBoxLayout) -> None:
         layout.addWidget(heading("The same on the command line"))
@@ -203,10 +196,13 @@ class ExportPanel(QScrollArea):
         """What stands here, but for class and file, which belong to the tomogram."""
         return ExportConfig(
             format=self.format,
-            what="accepted" if self.which.currentText() == ACCEPTED else "shown",
+            what=self.which.currentData(),
             scope="this" if self.scope.currentIndex() == 0 else "all",
             pixel_size=self.pixel_size.value(),
-            names=dict(self._names),
+            names=self.tomograms.typed(Asked.NAME),
+            numbers={name: int(number) for name, number in self.tomograms.typed(Asked.NUMBER).items()},
+            sizes=self.tomograms.typed(Asked.SIZE),
+            tomograms_star=self.geometry.text().strip(),
             options=self._words(),
         )
 
@@ -218,11 +214,16 @@ class ExportPanel(QScrollArea):
         """Fill in everything and say so."""
         known = [self.kind.itemData(row)[0] for row in range(self.kind.count())]
         self.kind.setCurrentIndex(known.index(config.format) if config.format in known else 0)
-        with signals_blocked(self.which), signals_blocked(self.scope), signals_blocked(self.pixel_size):
-            self.which.setCurrentText(ACCEPTED if config.what == "accepted" else SHOWN)
+        with ExitStack() as quiet:
+            for field in (self.which, self.scope, self.pixel_size, self.geometry):
+                quiet.enter_context(signals_blocked(field))
+            self.which.setCurrentIndex(self.which.findData(config.what))
             self.scope.setCurrentIndex(0 if config.scope == "this" else 1)
             self.pixel_size.setValue(config.pixel_size)
-        self._names = dict(config.names)
+            self.geometry.setText(config.tomograms_star)
+        numbers = {name: str(number) for name, number in config.numbers.items()}
+        for asked, values in ((Asked.NAME, config.names), (Asked.NUMBER, numbers), (Asked.SIZE, config.sizes)):
+            self.tomograms.set_typed(asked, values)
         self._given = dict(config.options)
         for form in self._forms.values():
             form.hide()  # it lives until Qt comes round to deleting it
@@ -241,15 +242,16 @@ class ExportPanel(QScrollArea):
                 self.classes.addItem(spec.name, spec.id)
             self.classes.setCurrentIndex(max(0, self.classes.findData(chosen)))
 
-    def set_state(self, reason_not: str, preview: str, command: str, takes_pixels: bool) -> None:
+    def set_state(self, reason_not: str, preview: str, command: str) -> None:
         """Show what pressing the button would do."""
         allow(self.export, reason_not, "Write the file, then read it back and compare")
         self.preview.setText(reason_not or preview)
         self.command.setText(command)
         self.command.setCursorPosition(0)
-        for field in (self.pixel_size, self.geometry.parentWidget()):
-            field.setVisible(takes_pixels)
-            self._form.labelForField(field).setVisible(takes_pixels)
+        known = format_named(self.format)
+        takes_pixels = Need.PIXEL_SIZE in known.needs | known.wants
+        allow(self.pixel_size, "The tomograms.star tells it" if self.geometry.text().strip() else "", PIXEL_TIP)
+        self._form.show_rows(takes_pixels)
 
     def _on_edited(self, _value: object) -> None:
         self.edited.emit()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 
 def heading(text: str) -> QLabel:
@@ -89,6 +89,33 @@ def scrolled(area: QScrollArea) -> QVBoxLayout:
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return layout
+
+
+class Rows(QFormLayout):
+    """A form with rows that come and go; a row that is only hidden would leave a gap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._optional: list[tuple[int, QLabel, QWidget]] = []  # by their places when all are there
+        self._shown = True
+
+    def add_optional(self, text: str, field: QWidget) -> None:
+        """Add a row that `show_rows` takes out and puts back."""
+        self._optional.append((self.rowCount(), QLabel(text), field))
+        self.addRow(*self._optional[-1][1:])
+
+    def show_rows(self, shown: bool) -> None:
+        """Show the rows that come and go, or take them out."""
+        if shown == self._shown:
+            return
+        self._shown = shown
+        for place, label, field in self._optional:
+            if shown:
+                self.insertRow(place, label, field)
+            else:
+                self.takeRow(field)
+            label.setVisible(shown)
+            field.setVisible(shown)
 
 
 def allow(widget: QWidget, reason_not: str, usual: str = "") -> None:

@@ -159,5 +159,6 @@ EM_MOTL = Format(
     read=read_em_motl,
     write=write_em_motl,
     wants=frozenset({Need.NUMBER}),
+    called=None,
     hint="Give the file as the motive list; tomograms are known by their numbers.",
 )

@@ -171,6 +171,8 @@ class Format:
         Without these, writing is refused.
     wants : frozenset[Need]
         These are worth asking for; the writer says in a notice what it took instead.
+    called : Callable[[str], str] | None
+        What its files call a tomogram of some name; None where they have numbers only.
     by_class : bool
         Whether particles come back ordered by class, not as they were.
     fidelity : Callable[[Options], Fidelity]
@@ -191,6 +193,7 @@ class Format:
     layout: Layout = Layout.ONE
     needs: frozenset[Need] = frozenset()
     wants: frozenset[Need] = frozenset()
+    called: Callable[[str], str] | None = str
     by_class: bool = False
     fidelity: Callable[[Options], Fidelity] = lambda _options: Fidelity()
     stays: Callable[[Path], str] = lambda _path: ""

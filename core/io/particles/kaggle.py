@@ -15,6 +15,7 @@ import numpy as np
 
 from core.io.particles.delimited import read_delimited
 from core.io.particles.formats import Fidelity, Format, Need, Options
+from core.io.particles.names import tilt_series_name
 from core.io.particles.perclass import series_names, write_text
 from core.io.particles.values import Piece, Unit, Written
 
@@ -127,6 +128,7 @@ KAGGLE = Format(
     recognises=is_kaggle,
     read=read_kaggle,
     write=write_kaggle,
+    called=tilt_series_name,
     options=KaggleOptions,
     needs=frozenset({Need.VOXEL_SIZE}),
     fidelity=lambda options: Fidelity(scores=_scored(options)),

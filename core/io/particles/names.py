@@ -89,11 +89,29 @@ def tomogram_numbers(parts: Sequence[TomogramPicks]) -> tuple[tuple[int, ...], t
         raise PickerError("Every tomogram needs a number of its own; give a different one to each, or to none.")
     if given:
         return tuple(given), ()
-    endings = [re.search(r"(\d{1,9})$", tilt_series_name(part.name)) for part in parts]
-    found = [int(ending[1]) for ending in endings if ending is not None]
-    taken = tuple(found) if len(set(found)) == len(parts) and min(found) > 0 else tuple(range(1, len(parts) + 1))
+    taken, _ = found_numbers([part.name for part in parts])
     listed = ", ".join(f"{part.name} = {number}" for part, number in list(zip(parts, taken, strict=True))[:8])
     return taken, (f"Tomograms are numbered {listed}{', …' if len(parts) > 8 else ''}; give other numbers if these are wrong.",)
+
+
+def found_numbers(names: Sequence[str]) -> tuple[tuple[int, ...], str]:
+    """Find numbers for tomograms that nobody has numbered.
+
+    Parameters
+    ----------
+    names : Sequence[str]
+        Of all tomograms that go into the files.
+
+    Returns
+    -------
+    tuple[tuple[int, ...], str]
+        Those at the ends of their names where all have different ones, else 1, 2, 3 …; and in a few words where they come from.
+    """
+    endings = [re.search(r"(\d{1,9})$", tilt_series_name(name)) for name in names]
+    found = [int(ending[1]) for ending in endings if ending is not None]
+    if found and len(set(found)) == len(names) and min(found) > 0:
+        return tuple(found), "the end of the name"
+    return tuple(range(1, len(names) + 1)), "the order of the tomograms"
 
 
 def volume_name(path: str) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 
 from core.errors import FileFormatError
 from core.io.atomic import make_folder
+from core.io.particles.formats import Need
+from core.io.particles.names import tomogram_numbers
 from core.io.particles.registry import format_named, write_parts
 from core.io.particles.text import decoded_head, read_bytes
 
@@ -118,7 +120,9 @@ def preview_parts(
         As the export itself would.
     """
     filled = [part for part in parts if len(part)]
-    chosen = format_named(format).chosen(options)
+    known = format_named(format)
+    chosen = known.chosen(options)
+    filled, told = _numbered(filled) if Need.NUMBER in known.needs | known.wants else (filled, ())
     few = [part.select(_few(part, rows)) for part in filled[:MOST_TOMOGRAMS]]
     target = path.absolute()
     with TemporaryDirectory(prefix="preview-") as name:
@@ -127,13 +131,19 @@ def preview_parts(
         make_folder(inner.parent)
         written = write_parts(inner, few, classes, format=format, options=world.options(chosen))
         files = tuple(_previewed(file, world) for file in written.files)
-        notices = tuple(map(world.told, written.notices))
+        notices = (*told, *map(world.told, written.notices))
     there = [file.path for file in files if file.exists]
-    stay = format_named(format).stays
+    stay = known.stays
     replaced = ", ".join(path.name for path in there if not stay(path))
-    told = [f"These are there already and will be replaced: {replaced}."] if replaced else []
-    notices = (*notices, *told, *filter(None, map(stay, there)))
+    stale = [f"These are there already and will be replaced: {replaced}."] if replaced else []
+    notices = (*notices, *stale, *filter(None, map(stay, there)))
     return Preview(files=files, notices=notices, more=len(filled) - len(few))
+
+
+def _numbered(parts: list[TomogramPicks]) -> tuple[list[TomogramPicks], tuple[str, ...]]:
+    """Give all their numbers before some are left out, which could change them."""
+    numbers, told = tomogram_numbers(parts)
+    return [replace(part, number=number) for part, number in zip(parts, numbers, strict=True)], told
 
 
 class _World:

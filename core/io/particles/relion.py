@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.io.particles.formats import Format, Layout, Need
-from core.io.particles.names import star_names
+from core.io.particles.names import star_names, tilt_series_name
 from core.io.particles.star import CORNER, NAME, Meaning, is_star, read_star
 from core.io.particles.starwriting import Columns, filled, of_classes, star_fidelity, write_star
 from core.io.particles.values import Piece, Unit, Written
@@ -172,6 +172,7 @@ RELION4 = Format(
     recognises=is_relion4,
     read=read_relion4,
     write=write_relion4,
+    called=tilt_series_name,
     needs=frozenset({Need.VOXEL_SIZE, Need.PIXEL_SIZE}),
     by_class=True,
     fidelity=star_fidelity,
@@ -184,6 +185,7 @@ RELION3 = Format(
     recognises=is_plain,
     read=read_relion3,
     write=write_relion3,
+    called=tilt_series_name,
     layout=Layout.EACH,
     by_class=True,
     fidelity=star_fidelity,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.errors import PickerError
 from core.io.particles.formats import Format, Layout, Need, Options
-from core.io.particles.names import star_names
+from core.io.particles.names import star_names, tilt_series_name
 from core.io.particles.star import CENTRED, FILE, NAME, Meaning, blocks_of, is_star, read_star
 from core.io.particles.starwriting import Columns, filled, of_classes, star_fidelity, write_star
 from core.io.particles.values import Piece, Unit, Written
@@ -154,6 +154,7 @@ RELION5 = Format(
     recognises=is_relion5,
     read=read_relion5,
     write=write_relion5,
+    called=tilt_series_name,
     options=Relion5Options,
     layout=Layout.LIST,
     needs=frozenset({Need.VOXEL_SIZE, Need.PIXEL_SIZE}),

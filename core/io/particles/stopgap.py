@@ -157,5 +157,6 @@ STOPGAP = Format(
     read=read_stopgap,
     write=write_stopgap,
     wants=frozenset({Need.NUMBER}),
+    called=None,
     hint="Give the file as the motive list; the numbers of tomograms must be those of the wedge list.",
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import ConfigError
 from core.io.particles.formats import Format, Need, Options
-from core.io.particles.names import star_names
+from core.io.particles.names import star_names, tilt_series_name
 from core.io.particles.star import CORNER, MICROGRAPH, SPECIES, Meaning, is_star, read_star
 from core.io.particles.starwriting import Columns, filled, of_classes, star_fidelity, write_star
 from core.io.particles.values import Piece, Unit, Written
@@ -188,6 +188,7 @@ WARP = Format(
     recognises=is_warp,
     read=read_warp,
     write=write_warp,
+    called=lambda name: f"{tilt_series_name(name)}.tomostar",
     options=WarpOptions,
     needs=frozenset({Need.VOXEL_SIZE}),
     by_class=True,
