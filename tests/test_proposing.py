@@ -78,8 +78,10 @@ def test_a_file_that_names_no_tomogram_needs_one(project: Project, tmp_path: Pat
 
 
 def test_a_file_for_other_tomograms_is_refused(project: Project, tmp_path: Path) -> None:
+    found = propose(project, order(tmp_path, "tomogram,x,y,z\nthree,7,8,9\n"))
+    assert (found.tables, found.elsewhere, found.unclear) == ((), 1, True)
     with pytest.raises(PickerError, match="No row of the file"):
-        propose(project, order(tmp_path, "tomogram,x,y,z\nthree,7,8,9\n"))
+        carry_out(project, order(tmp_path, "tomogram,x,y,z\nthree,7,8,9\n"))
 
 
 def test_rows_that_two_tomograms_could_claim_go_to_the_one_of_their_very_name(project: Project, tmp_path: Path) -> None:
@@ -98,7 +100,9 @@ def test_rows_that_two_tomograms_could_claim_alike_are_refused(project: Project,
         project.add_tomogram(tmp_path / f"{name}.mrc")
     both = order(tmp_path, "tomogram,x,y,z\none,1,2,3\n", tomogram_ids=("one_bin2", "one_bin4"))
     with pytest.raises(PickerError, match=r"one_bin2.*one_bin4.*choose one"):
-        propose(project, both)
+        carry_out(project, both)
+    assert len(carry_out(project, replace(both, assigned={"one": "one_bin4"}))) == 1
+    assert len(project.store.table("one_bin4")) == 1
 
 
 def test_no_tomogram_at_all_is_a_sentence(project: Project, tmp_path: Path) -> None:

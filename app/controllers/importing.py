@@ -50,26 +50,35 @@ class ImportController(QObject):
 
     def _order(self) -> ImportOrder | None:
         from core.io.particles.frames import Unit
+        from core.io.particles.tomograms import unbinned_size
+        from core.particles import Status
         from core.project.proposing import ImportOrder
 
         answers, project = self._dialog.answers(), self._session.project
-        target, path, unit = answers.pop("target"), answers.pop("path"), answers.pop("unit")
-        if project is None or not path:
+        if project is None or not answers["path"]:
             return None
+        target, unit, star, size = (answers.pop(name) for name in ("target", "unit", "tomograms_star", "unbinned_size"))
         names = tuple(record.id for record in project.store.tomograms()) if target is None else (target,)
-        counted = None if unit is None else Unit(unit)
-        return ImportOrder(path=Path(path).expanduser(), tomogram_ids=names, unit=counted, **answers)
+        answers |= {
+            "path": Path(answers["path"]).expanduser(),
+            "unit": None if unit is None else Unit(unit),
+            "status": Status[answers["status"].upper()],
+            "tomograms_star": Path(star).expanduser() if star else None,
+            "unbinned_size": unbinned_size(size) if size else None,
+        }
+        return ImportOrder(tomogram_ids=names, **answers)
 
     def show(self) -> None:
         """Show what would be imported, or why it cannot be."""
         from core.project.proposing import propose
 
-        project, order = self._session.project, self._order()
+        project = self._session.project
         names = {number: spec.name for number, spec in self._session.classes.items()}
-        if project is None or order is None:
-            self._dialog.set_proposal(None, "Choose a file first.", names)
-            return
         try:
+            order = self._order()
+            if project is None or order is None:
+                self._dialog.set_proposal(None, "Choose a file first.", names)
+                return
             proposal = propose(project, order)
         except PickerError as exc:
             self._dialog.set_proposal(None, str(exc), names)
@@ -81,10 +90,11 @@ class ImportController(QObject):
         """Import what is shown."""
         from core.project.proposing import carry_out
 
-        project, order = self._session.project, self._order()
-        if project is None or order is None:
-            return
+        project = self._session.project
         try:
+            order = self._order()
+            if project is None or order is None:
+                return
             ids = carry_out(project, order)
         except PickerError as exc:
             self._dialog.set_proposal(None, str(exc), {})

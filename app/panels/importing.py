@@ -11,21 +11,27 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
+    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
-from app.panels.parts import allow, column, heading, hint
+from app.panels.form import Form
+from app.panels.importtable import NamesTable
+from app.panels.parts import Rows, allow, column, heading, hint
+from core.io.particles.frames import Unit
+from core.io.particles.registry import format_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from qtpy.QtGui import QKeyEvent
 
     from core.particles import ClassSpec
     from core.project.proposing import Proposal
@@ -34,10 +40,20 @@ UNITS = (
     ("as the format usually has it", None),
     ("voxels of the tomogram", "voxel"),
     ("Å", "angstrom"),
-    ("Å from the centre", "centred"),
+    ("Å from the centre (RELION's jobs)", "centred"),
+    ("Å from the centre (RELION's napari picker)", "centred-1"),
+    ("Å from the middle voxel (EMAN2)", "middle"),
     ("pixels of the tilt series", "pixel"),
+    ("parts of the tomogram, 0 to 1 (Warp)", "fraction"),
 )
+STATUSES = (
+    ("accepted: they train", "accepted"),
+    ("candidates, to be judged", "candidate"),
+    ("rejected: not particles", "rejected"),
+)
+COUNTED = {Unit.PIXEL, Unit.CENTRED, Unit.CENTRED_EARLY}  # what takes the pixel size of the tilt series
 OUTSIDE = (("refuse the file", None), ("drop them", "drop"), ("keep them all the same", "keep"))
+PIXEL_TIP = "Of the unbinned tilt series; this file counts in it"
 ROWS = 8
 COLUMNS = ("tomogram", "x", "y", "z", "class", "inside")
 
@@ -59,11 +75,12 @@ class ImportDialog(QDialog):
         row = QHBoxLayout()
         row.addWidget(self.path)
         row.addWidget(self.browse)
-        self.kind, self.target, self.classes, self.unit, self.outside = (QComboBox() for _ in range(5))
+        self.kind, self.target, self.classes, self.status, self.unit, self.outside = (QComboBox() for _ in range(6))
+        self._combos = (self.kind, self.target, self.classes, self.status, self.unit, self.outside)
         self.kind.addItem("find out", None)
         for name, title in formats:
             self.kind.addItem(title, name)
-        for combo, choices in ((self.unit, UNITS), (self.outside, OUTSIDE)):
+        for combo, choices in ((self.status, STATUSES), (self.unit, UNITS), (self.outside, OUTSIDE)):
             for text, value in choices:
                 combo.addItem(text, value)
         self.scale, self.pixel_size = self._spin(1e-3, 1e3, 1.0, ""), self._spin(0, 1000, 0.0, " Å")
@@ -71,20 +88,9 @@ class ImportDialog(QDialog):
             "Factor from the voxels of the file to those of the tomogram; 2 for particles picked at twice the voxel size"
         )
         self.pixel_size.setSpecialValueText("not known")
-        self.pixel_size.setToolTip("Of the unbinned tilt series; files of RELION count in it")
-        form = QFormLayout()
-        for text, field in (
-            ("File", row),
-            ("Format", self.kind),
-            ("For", self.target),
-            ("Class", self.classes),
-            ("Numbers count", self.unit),
-            ("Scale", self.scale),
-            ("Tilt series pixel", self.pixel_size),
-            ("Those outside", self.outside),
-        ):
-            form.addRow(text, field)
-        layout.addLayout(form)
+        self._add_form(layout, row)
+        self.names = NamesTable()
+        layout.addWidget(self.names)
         self.count = heading("")
         self.count.setWordWrap(True)
         layout.addWidget(self.count)
@@ -93,11 +99,42 @@ class ImportDialog(QDialog):
         self.problem = hint()
         layout.addWidget(self.problem)
         self._add_buttons(layout)
-        for combo in (self.kind, self.target, self.classes, self.unit, self.outside):
+        self.kind.currentIndexChanged.connect(self._show_choices)  # before the answers are looked at
+        for combo in self._combos:
             combo.currentIndexChanged.connect(self._on_edited)
         for spin in (self.scale, self.pixel_size):
             spin.valueChanged.connect(self._on_edited)
-        self.path.editingFinished.connect(self.edited)
+        self.path.textChanged.connect(self.names.forget)
+        for line in (self.path, self.star, self.size):
+            line.editingFinished.connect(self.edited)
+        self.names.edited.connect(self.edited)
+
+    def _add_form(self, layout: QVBoxLayout, file: QHBoxLayout) -> None:
+        self.pixel_size.setToolTip(PIXEL_TIP)
+        self.star, self.size, browse = QLineEdit(), QLineEdit(), QPushButton("…")
+        self.star.setToolTip("RELION's tomograms.star, which tells pixel and unbinned size of every tilt series")
+        self.size.setPlaceholderText("X,Y,Z; the size of the tomogram times its binning, if left out")
+        self.size.setToolTip("Of the unbinned tomogram in pixels of the tilt series (rlnTomoSizeX/Y/Z)")
+        browse.setFixedWidth(34)
+        browse.clicked.connect(self._ask_star)
+        both = QWidget()
+        row = QHBoxLayout(both)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.star)
+        row.addWidget(browse)
+        self._form = Rows()
+        for text, field in (("File", file), ("Format", self.kind), ("For", self.target), ("Class", self.classes)):
+            self._form.addRow(text, field)
+        self._form.addRow("They are", self.status)
+        self._form.addRow("Numbers count", self.unit)
+        self._form.addRow("Scale", self.scale)
+        for text, field in (("Tilt series pixel", self.pixel_size), ("tomograms.star", both), ("Unbinned size", self.size)):
+            self._form.add_optional(text, field)
+        self._form.addRow("Those outside", self.outside)
+        self._form.show_rows(False)
+        layout.addLayout(self._form)
+        self._choices, self.choices = QVBoxLayout(), None
+        layout.addLayout(self._choices)
 
     def _spin(self, least: float, most: float, value: float, unit: str) -> QDoubleSpinBox:
         spin = QDoubleSpinBox()
@@ -135,9 +172,14 @@ class ImportDialog(QDialog):
             "format": self.kind.currentData(),
             "target": self.target.currentData(),
             "class_id": self.classes.currentData(),
+            "status": self.status.currentData(),
             "unit": self.unit.currentData(),
             "scale": self.scale.value(),
-            "pixel_size": self.pixel_size.value() or None,
+            "pixel_size": (self.pixel_size.value() or None) if self.pixel_size.isEnabled() else None,
+            "tomograms_star": self.star.text().strip(),
+            "unbinned_size": self.size.text().strip(),
+            "assigned": self.names.assigned,
+            "options": {} if self.choices is None else self.choices.values(),
             "outside": self.outside.currentData(),
         }
 
@@ -179,13 +221,20 @@ class ImportDialog(QDialog):
         names : Mapping[int, str]
             Names of the classes.
         """
+        told = self.pixel_size.value() or self.star.text().strip() or self.size.text().strip()
+        self._form.show_rows(bool(told) or (proposal is not None and bool(proposal.units & COUNTED)))
+        allow(self.pixel_size, "The tomograms.star tells it" if self.star.text().strip() else "", PIXEL_TIP)
+        if proposal is not None:
+            targets = [self.target.itemData(row) for row in range(self.target.count()) if self.target.itemData(row)]
+            chosen = self.target.currentData()
+            self.names.set_found(proposal.found, targets if chosen is None else [chosen], shown=proposal.unclear)
         rows = [] if proposal is None else self._rows(proposal, names)
         self.preview.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for place, text in enumerate(row):
                 self.preview.setItem(number, place, QTableWidgetItem(text))
         self.count.setText("" if proposal is None else _said(proposal))
-        self.problem.setText("\n".join([problem] if problem else [] if proposal is None else proposal.notices))
+        self.problem.setText("\n".join([*filter(None, [problem]), *(() if proposal is None else proposal.notices)]))
         allow(self.accept_button, problem, "Import them; undo takes it back")
 
     def _rows(self, proposal: Proposal, names: Mapping[int, str]) -> list[tuple[str, ...]]:
@@ -207,8 +256,34 @@ class ImportDialog(QDialog):
             self.edited.emit()
         return bool(path)
 
+    def _ask_star(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "RELION's tomograms.star", "", "STAR files (*.star)")
+        if path:
+            self.star.setText(path)
+            self.edited.emit()
+
+    def _show_choices(self, _row: int = 0) -> None:
+        """Ask what the named format leaves open; as on the command line, a choice belongs to a format that was named."""
+        if self.choices is not None:
+            self.choices.hide()  # it lives until Qt comes round to deleting it
+            self.choices.deleteLater()
+            self.choices = None
+        name = self.kind.currentData()
+        known = None if name is None else format_named(name)
+        if known is not None and known.reading:
+            self.choices = Form(known.options, known.reading)
+            self.choices.edited.connect(self.edited)
+            self._choices.addWidget(self.choices)
+
     def _on_edited(self, _value: object) -> None:
         self.edited.emit()
+
+    # ---- Qt's own events ----
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter ends what is typed into a line; it does not import before the preview was seen."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
 
 
 def _said(proposal: Proposal) -> str:

@@ -50,6 +50,10 @@ OtherNames: TypeAlias = Annotated[
     ),
 ]
 
+NameThere: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What the file calls the tomogram, if otherwise; its number, where the file has numbers."),
+]
 Numbers: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

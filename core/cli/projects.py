@@ -11,6 +11,7 @@ import typer
 from core.cli.formats import (
     FileFormat,
     FormatOptions,
+    NameThere,
     Numbers,
     OtherNames,
     TomogramsStar,
@@ -142,10 +143,11 @@ def import_particles(
         typer.Option(help="What the numbers count, if not what is usual."),
     ] = None,
     pixel_size: PixelSize = None,
-    name: Annotated[str | None, typer.Option(help="What the file calls the tomogram, if otherwise.")] = None,
+    name: NameThere = None,
     format: FileFormat = None,
     option: FormatOptions = None,
     tomograms_star: TomogramsStar = None,
+    unbinned_size: UnbinnedSizes = None,
     as_json: Json = False,
 ) -> None:
     """Import particle centres from a file.
@@ -156,7 +158,7 @@ def import_particles(
     from core.project import Project
 
     report = Report(as_json)
-    series = tilt_series_of([tomogram], pixel_size, tomograms_star, {tomogram: name} if name else {})
+    series = tilt_series_of([tomogram], pixel_size, tomograms_star, {tomogram: name} if name else {}, unbinned_size)
     with Project.open(project) as work:
         work.store.tomogram(tomogram)
         done = work.import_particles(

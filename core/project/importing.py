@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import FileFormatError
-from core.io.particles.names import tilt_series_name
 from core.io.particles.values import Unit
+from core.project.claiming import nobody_claims, same_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,17 +69,10 @@ def rows_of(picks: ReadPicks, tomogram_id: str, name: str | None) -> ReadPicks:
     """
     if picks.tomograms is None:
         return picks
-    known = {said: said == name if name else _same(said, tomogram_id) for said in dict.fromkeys(picks.tomograms)}
+    known = {said: said == name if name else same_series(said, tomogram_id) for said in dict.fromkeys(picks.tomograms)}
     if not any(known.values()):
-        listed = ", ".join(list(known)[:5]) + (", …" if len(known) > 5 else "")
-        raise FileFormatError(
-            f"No row of the file is for tomogram {name or tomogram_id!r}; it names {listed}: say which of these it is."
-        )
+        raise FileFormatError(nobody_claims(list(known), [name or tomogram_id]))
     return picks.select(np.array([known[said] for said in picks.tomograms]))
-
-
-def _same(said: str, tomogram_id: str) -> bool:
-    return said == tomogram_id or tilt_series_name(said) == tilt_series_name(tomogram_id)
 
 
 def classes_of(picks: ReadPicks, classes: Sequence[ClassSpec], class_id: int | None) -> IntArray:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from core.errors import FileFormatError
-from core.io.particles import TiltSeriesGeometry, read_particles
+from core.errors import FileFormatError, PickerError
+from core.io.particles import read_particles
 from core.io.particles.frames import Frame
-from core.particles import COLORS, ClassSpec, ParticleTable
-from core.project.importing import classes_of, doubts, outside_sentence, rows_of
+from core.io.particles.tomograms import geometry_told
+from core.particles import COLORS, ClassSpec, ParticleTable, Status
+from core.project.claiming import claimed, nobody_claims
+from core.project.importing import classes_of, doubts, outside_sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from core.io.particles import TiltSeriesGeometry
     from core.io.particles.frames import Unit
+    from core.io.particles.registry import Choices
     from core.io.particles.values import ReadPicks
+    from core.project.claiming import FoundName
     from core.project.contents import Project
-    from core.types import Angstrom, BoolArray, IntArray
+    from core.types import Angstrom, BoolArray, IntArray, Shape
 
 _DIAMETER = 200.0  # Å, of a class that only the file knows, until somebody tells
 
@@ -44,8 +51,14 @@ class ImportOrder:
         Factor from the voxels of the file to those of the tomogram.
     outside : {"drop", "keep"} | None
         What to do with positions outside the tomogram; None refuses them.
-    pixel_size : Angstrom | None
-        Of the unbinned tilt series.
+    pixel_size, tomograms_star, unbinned_size : Angstrom | None, Path | None, Shape | None
+        Of all tilt series, as `core.io.particles.tomograms.geometry_told` takes them.
+    assigned : Mapping[str, str]
+        The tomogram for a name or number of the file that does not tell it; empty to leave its particles out.
+    status : Status
+        What was decided about the particles.
+    options : Mapping[str, Any] | Options | None
+        Choices of the format.
     """
 
     path: Path
@@ -56,6 +69,11 @@ class ImportOrder:
     scale: float = 1.0
     outside: Literal["drop", "keep"] | None = None
     pixel_size: Angstrom | None = None
+    tomograms_star: Path | None = None
+    unbinned_size: Shape | None = None
+    assigned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    status: Status = Status.ACCEPTED
+    options: Choices = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +94,12 @@ class Proposal:
         Why the import would be refused; empty if it would not.
     notices : tuple[str, ...]
         What is odd.
+    found : tuple[FoundName, ...]
+        The tomograms of the file; empty where it names none.
+    unclear : bool
+        Whether some are nobody's while a tomogram that was asked for has none.
+    units : frozenset[Unit]
+        What the file counts in.
     """
 
     tables: tuple[ParticleTable, ...]
@@ -84,6 +108,9 @@ class Proposal:
     elsewhere: int
     problem: str
     notices: tuple[str, ...]
+    found: tuple[FoundName, ...] = ()
+    unclear: bool = False
+    units: frozenset[Unit] = frozenset()
 
     @property
     def count(self) -> int:
@@ -116,33 +143,46 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
     PickerError
         If the file cannot be read, or does not fit the tomograms and classes.
     """
-    everything = read_particles(order.path, format=order.format, unit=order.unit)
+    everything = read_particles(order.path, format=order.format, unit=order.unit, options=order.options)
     if not order.tomogram_ids:
         raise FileFormatError(f"There is no tomogram to import {order.path.name} into; choose one.")
     if everything.tomograms is None and len(order.tomogram_ids) != 1:
         raise FileFormatError(f"{order.path.name} does not tell which tomogram its particles lie in; choose one tomogram.")
     new = () if order.class_id is not None else _new_classes(everything, project.store.classes())
     classes = (*project.store.classes(), *new)
-    series = None if order.pixel_size is None else TiltSeriesGeometry(pixel_size=order.pixel_size)
-    tables, insides, problems, notices = [], [], [], dict.fromkeys(everything.notices)
-    for name, picks in _parts(everything, order.tomogram_ids):
+    found, refused = claimed(everything, order.tomogram_ids, order.assigned)
+    parts, problems = _parts(everything, found, order.tomogram_ids), dict.fromkeys(refused)
+    if not parts and not problems:
+        problems |= {nobody_claims([one.name for one in found], order.tomogram_ids): None}
+    series, told = _series(order, found, [name for name, _ in parts])
+    problems |= dict.fromkeys(told)
+    tables, insides, notices = [], [], dict.fromkeys(everything.notices)
+    for name, picks in () if told else parts:
         tomogram = project.tomogram(name)
-        frame = Frame(voxel_size=tomogram.voxel_size, shape=tomogram.shape, tilt_series=series)
-        positions = picks.voxels(frame) * order.scale
-        inside = tomogram.box.contains(positions)
         class_ids = classes_of(picks, classes, order.class_id)
-        tables.append(ParticleTable.build(name, positions, class_ids, scores=picks.scores))
+        try:
+            frame = Frame(voxel_size=tomogram.voxel_size, shape=tomogram.shape, tilt_series=series.get(name))
+            positions = picks.voxels(frame) * order.scale
+        except PickerError as exc:
+            problems |= {str(exc): None}
+            continue
+        inside = tomogram.box.contains(positions)
+        tables.append(ParticleTable.build(name, positions, class_ids, scores=picks.scores, status=order.status))
         insides.append(inside)
         notices |= dict.fromkeys(doubts(picks, positions, frame))
         if order.outside is None and not inside.all():
-            problems.append(outside_sentence(positions, tomogram))
+            problems |= {outside_sentence(positions, tomogram): None}
+    owned = {one.tomogram for one in found}
     return Proposal(
         tables=tuple(tables),
         inside=tuple(insides),
         new_classes=new,
-        elsewhere=len(everything) - sum(len(table) for table in tables),
+        elsewhere=len(everything) - sum(len(picks) for _, picks in parts),
         problem=" ".join(problems),
         notices=tuple(notices),
+        found=found,
+        unclear=None in owned and not owned >= set(order.tomogram_ids),
+        units=frozenset({everything.unit} if everything.shifts is None else {everything.unit, everything.shift_unit}),
     )
 
 
@@ -179,27 +219,26 @@ def carry_out(project: Project, order: ImportOrder) -> IntArray:
         return np.concatenate([project.store.add_many(table) for table in kept])
 
 
-def _parts(everything: ReadPicks, tomogram_ids: tuple[str, ...]) -> list[tuple[str, ReadPicks]]:
-    """Return the rows of each tomogram that has any; each row goes to one tomogram, before all to that of the very name."""
-    found, refused = [], None
-    owners: dict[str, str] = {}
-    for name in tomogram_ids:
-        try:
-            mine = rows_of(everything, name, None)
-        except FileFormatError as exc:
-            refused = exc
-            continue
-        if mine.tomograms is not None:
-            mine = mine.select(np.array([said == name or said not in tomogram_ids for said in mine.tomograms], np.bool_))
-        for said in dict.fromkeys(mine.tomograms or ()):
-            if said in owners:
-                raise FileFormatError(f"The particles of {said!r} may lie in {owners[said]!r} or in {name!r}; choose one of them.")
-            owners[said] = name
-        if len(mine) or everything.tomograms is None:
-            found.append((name, mine))
-    if not found and refused is not None:
-        raise refused
-    return found
+def _series(
+    order: ImportOrder, found: Sequence[FoundName], names: Sequence[str]
+) -> tuple[dict[str, TiltSeriesGeometry], tuple[str, ...]]:
+    """Return what is told of tilt series, or why it cannot be."""
+    sizes = {} if order.unbinned_size is None else dict.fromkeys(names, order.unbinned_size)
+    called = {one.tomogram: one.name for one in found if one.tomogram is not None}
+    try:
+        told = geometry_told(names, pixel_size=order.pixel_size, tomograms_star=order.tomograms_star, names=called, sizes=sizes)
+    except PickerError as exc:
+        return {}, (str(exc),)
+    return told, ()
+
+
+def _parts(everything: ReadPicks, found: Sequence[FoundName], tomogram_ids: tuple[str, ...]) -> list[tuple[str, ReadPicks]]:
+    """Return the rows of each tomogram that has any."""
+    if everything.tomograms is None:
+        return [(tomogram_ids[0], everything)]
+    owners = {one.name: one.tomogram for one in found}
+    rows = np.array([owners[said] for said in everything.tomograms], object)
+    return [(name, everything.select(rows == name)) for name in tomogram_ids if name in owners.values()]
 
 
 def _new_classes(picks: ReadPicks, classes: tuple[ClassSpec, ...]) -> tuple[ClassSpec, ...]:

@@ -263,6 +263,7 @@ DYNAMO_TABLE = Format(
     read=read_dynamo,
     write=write_dynamo,
     options=DynamoOptions,
+    reading=("index_base",),
     wants=frozenset({Need.VOXEL_SIZE, Need.NUMBER}),
     hint="In MATLAB run dtcrop with the .vll and reorder, or give dcp.new the table and the table map (.doc).",
 )

@@ -165,6 +165,8 @@ class Format:
         Write it, where it can be written; what was written is compared afterwards, in one place for all.
     options : type[Options]
         The choices it has.
+    reading : tuple[str, ...]
+        Those of its choices that reading heeds.
     layout : Layout
         Which files are written.
     needs : frozenset[Need]
@@ -190,6 +192,7 @@ class Format:
     read: Callable[[Path, ReadOrder], ReadPicks] | None = None
     write: Callable[[Path, WriteOrder], Written] | None = None
     options: type[Options] = Options
+    reading: tuple[str, ...] = ()
     layout: Layout = Layout.ONE
     needs: frozenset[Need] = frozenset()
     wants: frozenset[Need] = frozenset()

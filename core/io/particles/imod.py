@@ -271,6 +271,7 @@ IMOD = Format(
     read=read_imod,
     write=write_imod,
     options=ImodOptions,
+    reading=("full_image",),
     layout=Layout.EACH,
     wants=frozenset({Need.VOXEL_SIZE}),
     by_class=True,

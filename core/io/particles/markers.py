@@ -194,6 +194,7 @@ MARKERS = Format(
     read=read_markers,
     write=write_markers,
     options=MarkerOptions,
+    reading=("origin_x", "origin_y", "origin_z"),
     layout=Layout.EACH,
     needs=frozenset({Need.VOXEL_SIZE}),
     by_class=True,

@@ -156,6 +156,7 @@ RELION5 = Format(
     write=write_relion5,
     called=tilt_series_name,
     options=Relion5Options,
+    reading=("centre",),
     layout=Layout.LIST,
     needs=frozenset({Need.VOXEL_SIZE, Need.PIXEL_SIZE}),
     wants=frozenset({Need.UNBINNED_SIZE}),

@@ -190,6 +190,7 @@ WARP = Format(
     write=write_warp,
     called=lambda name: f"{tilt_series_name(name)}.tomostar",
     options=WarpOptions,
+    reading=("coords_angpix",),
     needs=frozenset({Need.VOXEL_SIZE}),
     by_class=True,
     fidelity=star_fidelity,
