@@ -141,6 +141,23 @@ def _ratio(source: Tomogram, target: Tomogram) -> float:
     return _whole(sum(ratios) / 3)
 
 
+def near_binning(ratio: float) -> float | None:
+    """Tell whether a ratio of voxel sizes looks like a binning.
+
+    Parameters
+    ----------
+    ratio : float
+        Of the sizes, above 0.
+
+    Returns
+    -------
+    float | None
+        2, 4 or 8, or one over it, where the ratio is within 2 percent of that; else None.
+    """
+    factors = [one for number in _BINNINGS for one in (float(number), 1 / number)]
+    return next((one for one in factors if abs(ratio / one - 1) <= _NEAR), None)
+
+
 def _whole(ratio: float) -> float:
     for value in (round(ratio), 1 / max(1, round(1 / ratio))):
         if value and abs(ratio / value - 1) <= _NEAR:

@@ -12,8 +12,9 @@ from core.io.particles import TomogramPicks, read_particles, write_parts
 from core.io.particles.values import Frame
 from core.io.volumes import open_tomogram
 from core.particles import ParticleTable, Status
+from core.project.checking import doubts
 from core.project.folder import Folder
-from core.project.importing import Imported, classes_of, doubts, outside_sentence, rows_of
+from core.project.importing import Imported, classes_of, outside_sentence, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -184,7 +185,7 @@ class Project(Folder):
             ids=self.store.add_many(table, f"Import {len(table)} particles from {path.name}"),
             dropped=len(picks) - len(table),
             elsewhere=len(everything) - len(picks),
-            notices=tuple(doubts(picks, positions, frame)),
+            notices=tuple(doubts(picks, positions, frame, tomogram, scale)),
         )
 
     def export_particles(

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import FileFormatError
-from core.io.particles.values import Unit
 from core.project.claiming import nobody_claims, same_series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from core.io.particles.values import Frame, ReadPicks
+    from core.io.particles.values import ReadPicks
     from core.particles import ClassSpec
     from core.tomogram import Tomogram
     from core.types import IntArray, Positions
 
 _FACTORS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
-_FEWEST_TO_DOUBT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,36 +157,3 @@ def _reason(positions: Positions, tomogram: Tomogram) -> str:
         if tomogram.box.contains(positions / factor).all():
             return f": they are about {factor:g} times too large ({factors[factor]} Give the scale {1 / factor:.4g})"
     return ""
-
-
-def doubts(picks: ReadPicks, positions: Positions, frame: Frame) -> Iterator[str]:
-    """Say what looks odd about positions that may yet be right.
-
-    Parameters
-    ----------
-    picks : ReadPicks
-        What the file says.
-    positions : Positions
-        (n, 3) zyx voxels.
-    frame : Frame
-        The tomogram that they are for.
-
-    Yields
-    ------
-    str
-        One sentence each.
-    """
-    yield from picks.notices
-    if picks.orientations is not None or picks.extras:
-        yield "Orientations and other columns of the file are not kept in the project; keep the file if you need them later."
-    unsure = frame.tilt_series is None or frame.tilt_series.size is None
-    if picks.unit is Unit.CENTRED and unsure:
-        yield (
-            "The unbinned size of the tomogram is not known and was taken as its size times its binning; "
-            "if RELION has another one (rlnTomoSizeX/Y/Z), give it, or the particles are off by half the difference."
-        )
-    if len(positions) >= _FEWEST_TO_DOUBT and (positions < np.asarray(frame.shape) / 2).all():
-        yield (
-            "All particles lie in the first half of every axis, which often means that they were picked in a tomogram with "
-            "larger voxels; if so, undo and give the scale 2, or whatever the ratio is."
-        )

@@ -13,8 +13,9 @@ from core.io.particles import read_particles
 from core.io.particles.frames import Frame
 from core.io.particles.tomograms import geometry_told
 from core.particles import COLORS, ClassSpec, ParticleTable, Status
+from core.project.checking import doubts
 from core.project.claiming import claimed, nobody_claims
-from core.project.importing import classes_of, doubts, outside_sentence
+from core.project.importing import classes_of, outside_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,7 +170,7 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
         inside = tomogram.box.contains(positions)
         tables.append(ParticleTable.build(name, positions, class_ids, scores=picks.scores, status=order.status))
         insides.append(inside)
-        notices |= dict.fromkeys(doubts(picks, positions, frame))
+        notices |= dict.fromkeys(doubts(picks, positions, frame, tomogram, order.scale))
         if order.outside is None and not inside.all():
             problems |= {outside_sentence(positions, tomogram): None}
     owned = {one.tomogram for one in found}

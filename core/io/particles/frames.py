@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import ConfigError, FileFormatError
+from core.grids import near_binning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.types import Angstrom, Positions, Shape
 
 
@@ -97,6 +100,26 @@ class Frame:
             raise ConfigError(
                 f"The unbinned size {told} (x, y, z) does not fit this tomogram, which at a binning of {binning:.4g} comes from "
                 f"about {fitting} pixels; check the order of the three numbers and the pixel size of the tilt series."
+            )
+
+    def doubts(self) -> Iterator[str]:
+        """Say what does not go together.
+
+        Yields
+        ------
+        str
+            Where the unbinned size that a file tells is about 2, 4 or 8 times as large, or small, as the tomogram.
+        """
+        series = self.tilt_series
+        if series is None or series.size is None or not self.voxel_size > 0:
+            return
+        ratios = np.asarray(series.size) * series.pixel_size / (np.asarray(self.shape) * self.voxel_size)
+        factor = near_binning(float(ratios[1:].mean()))  # z is often cut
+        if factor is not None:
+            told = ", ".join(f"{extent:.0f}" for extent in series.size[::-1])
+            yield (
+                f"The unbinned size {told} (x, y, z) at {series.pixel_size:g} Å is about {factor:g} times the extent of the "
+                f"tomogram: is its voxel size of {self.voxel_size:g} Å, or the pixel size, that of another binning?"
             )
 
     def to_voxels(self, positions: Positions, unit: Unit) -> Positions:

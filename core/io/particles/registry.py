@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from core.errors import AmbiguousFormatError, ConfigError, FileFormatError, PickerError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from core.tomogram import Tomogram
 
     Choices: TypeAlias = Mapping[str, Any] | Options | None
+
+MOST_DOUBTS = 6  # that are told at once
 
 __all__ = [
     "FORMATS",
@@ -168,7 +171,13 @@ def write_parts(
     with uncollected(), all_or_nothing():
         written = chosen.write(path, order)
         compare(chosen, written, order)
-    return written
+    return replace(written, notices=(*written.notices, *_doubts(filled)))
+
+
+def _doubts(parts: Sequence[TomogramPicks]) -> tuple[str, ...]:
+    told = [doubt for part in parts for doubt in part.doubts]
+    more = (f"There is more of this kind, {len(told)} doubts in all.",) if len(told) > MOST_DOUBTS else ()
+    return (*told[:MOST_DOUBTS], *more)
 
 
 def missing(needs: frozenset[Need], parts: Sequence[TomogramPicks]) -> list[tuple[Need, TomogramPicks]]:

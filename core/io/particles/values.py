@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
+from core.grids import position_doubts
 from core.io.particles.frames import Frame, TiltSeriesGeometry, Unit
 from core.particles import ParticleTable
 
@@ -152,6 +153,8 @@ class TomogramPicks:
         (n, 4) as in `ReadPicks`.
     extras : Mapping[str, NDArray]
         (n,) columns as in `ReadPicks`; each format writes those that are its own.
+    doubts : tuple[str, ...]
+        What is odd about the particles and the tomogram, whatever the format.
     """
 
     name: str
@@ -160,6 +163,7 @@ class TomogramPicks:
     number: int | None = None
     orientations: Orientations | None = field(default=None, repr=False)
     extras: Extras = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, name: str, picks: ReadPicks, frame: Frame, class_ids: IntArray | int = 1) -> Self:
@@ -243,7 +247,8 @@ class TomogramPicks:
             Ready to be written.
         """
         frame = Frame(voxel_size=tomogram.voxel_size, shape=tomogram.shape, tilt_series=tilt_series)
-        return cls(name=name or tomogram.id, table=table, frame=frame, number=number)
+        doubts = (*frame.doubts(), *position_doubts(table.positions, tomogram)) if len(table) else ()
+        return cls(name=name or tomogram.id, table=table, frame=frame, number=number, doubts=doubts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
