@@ -19,6 +19,7 @@ from core.cli import run
 from core.config import ReviewConfig
 from core.io.particles import read_particles
 from core.io.particles.asking import Asked
+from core.io.particles.registry import WRITABLE, format_named
 from core.io.volumes import write_mrc
 from core.particles import ParticleTable, Status
 from core.settings import load_settings
@@ -249,3 +250,24 @@ def test_a_missing_voxel_size_is_asked_for(filled: Application) -> None:
     project.store.update_tomogram(replace(project.store.tomogram(NAMES[2]), voxel_size=12.0))
     panel.edited.emit()
     assert panel.export.isEnabled()
+
+
+@pytest.mark.parametrize("name", [known.name for known in WRITABLE])
+def test_what_nobody_touched_is_what_the_command_line_takes(filled: Application, name: str) -> None:
+    panel = filled.window.export
+    choose(panel, name)
+    assert panel.options == {}
+    assert "--option" not in panel.command.text()
+    if panel.choices is not None:
+        assert panel.choices.config() == format_named(name).options()
+
+
+def test_a_pixel_size_keeps_its_digits(filled: Application, qtbot: QtBot) -> None:
+    panel = filled.window.export
+    choose(panel, "relion4")
+    assert panel.pixel_size.text() == "not given"
+    panel.pixel_size.selectAll()
+    qtbot.keyClicks(panel.pixel_size, "1.34567")
+    qtbot.keyClick(panel.pixel_size, Qt.Key.Key_Return)
+    assert (panel.pixel_size.text(), panel.config.pixel_size) == ("1.34567 Å", 1.34567)
+    assert "--pixel-size 1.34567 " in panel.command.text() + " "

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
@@ -22,7 +21,7 @@ from superqt.utils import signals_blocked
 
 from app.panels.exporttable import TomogramTable
 from app.panels.form import Form
-from app.panels.parts import Rows, allow, heading, hint, primary, rule, scrolled
+from app.panels.parts import Exact, Rows, allow, heading, hint, primary, rule, scrolled
 from core.io.particles.asking import Asked
 from core.io.particles.formats import Need
 from core.io.particles.registry import format_named
@@ -63,10 +62,7 @@ class ExportPanel(QScrollArea):
         for name, text in WHAT.items():
             self.which.addItem(text, name)
         self.scope.addItems(["this tomogram", "all tomograms"])
-        self.pixel_size = QDoubleSpinBox()
-        self.pixel_size.setRange(0, 100)
-        self.pixel_size.setDecimals(3)
-        self.pixel_size.setSuffix(" Å")
+        self.pixel_size = Exact(0, 100, " Å")
         self.pixel_size.setSpecialValueText("not given")
         self.geometry, self.path = _geometry_line(), QLineEdit()
         form = Rows()

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
+from app.panels.parts import Exact
 from core.configfile import config_from_dict
 
 UNITS = {"minutes": " min", "low_pass": " Å", "high_pass": " Å", "rotation": "°"}
@@ -16,6 +17,7 @@ UNITS |= dict.fromkeys(("patch", "tile", "overlap", "edge"), " voxels") | dict.f
 
 LABELS = {"low_pass": "Low-pass", "high_pass": "High-pass"}
 OFF = tuple(LABELS)  # where 0 means that nothing is done
+EXACT = ("coords_angpix",)  # a thousandth of which matters far from the first voxel
 SIGNED = ("origin_x", "origin_y", "origin_z")  # which may lie below 0
 
 
@@ -84,12 +86,13 @@ class Form(QWidget):
             line = QLineEdit(default)
             line.textChanged.connect(self._on_editor_changed)
             return line
-        spin = QSpinBox() if isinstance(default, int) else QDoubleSpinBox()
+        spin = QSpinBox() if isinstance(default, int) else Exact() if name in EXACT else QDoubleSpinBox()
         spin.setRange(0, 10_000_000)
         if isinstance(spin, QDoubleSpinBox):
-            spin.setDecimals(4 if 0 < default < 0.01 else 3)
+            if name not in EXACT:
+                spin.setDecimals(4 if 0 < default < 0.01 else 3)
             spin.setSingleStep(0.05 if default < 2 else 1.0)
-            spin.setRange(-1e6 if name in SIGNED else 0, 1e6)
+            spin.setRange(-1e6 if name in SIGNED or default < 0 else 0, 1e6)
         spin.setSuffix(UNITS.get(name, ""))
         if name in OFF:
             spin.setSpecialValueText("off")

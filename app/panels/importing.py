@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -24,7 +23,7 @@ from superqt.utils import signals_blocked
 
 from app.panels.form import Form
 from app.panels.importtable import NamesTable
-from app.panels.parts import Rows, allow, column, heading, hint
+from app.panels.parts import Exact, Rows, allow, column, heading, hint
 from core.io.particles.frames import Unit
 from core.io.particles.registry import format_named
 
@@ -47,7 +46,7 @@ UNITS = (
     ("parts of the tomogram, 0 to 1 (Warp)", "fraction"),
 )
 STATUSES = (
-    ("accepted: they train", "accepted"),
+    ("accepted: training learns from them", "accepted"),
     ("candidates, to be judged", "candidate"),
     ("rejected: not particles", "rejected"),
 )
@@ -83,7 +82,10 @@ class ImportDialog(QDialog):
         for combo, choices in ((self.status, STATUSES), (self.unit, UNITS), (self.outside, OUTSIDE)):
             for text, value in choices:
                 combo.addItem(text, value)
-        self.scale, self.pixel_size = self._spin(1e-3, 1e3, 1.0, ""), self._spin(0, 1000, 0.0, " Å")
+        self.scale, self.pixel_size = Exact(1e-3, 1e3), Exact(0, 1000, " Å")
+        self.scale.setValue(1.0)
+        for spin in (self.scale, self.pixel_size):
+            spin.setKeyboardTracking(False)
         self.scale.setToolTip(
             "Factor from the voxels of the file to those of the tomogram; 2 for particles picked at twice the voxel size"
         )
@@ -135,15 +137,6 @@ class ImportDialog(QDialog):
         layout.addLayout(self._form)
         self._choices, self.choices = QVBoxLayout(), None
         layout.addLayout(self._choices)
-
-    def _spin(self, least: float, most: float, value: float, unit: str) -> QDoubleSpinBox:
-        spin = QDoubleSpinBox()
-        spin.setDecimals(4)
-        spin.setRange(least, most)
-        spin.setValue(value)
-        spin.setSuffix(unit)
-        spin.setKeyboardTracking(False)
-        return spin
 
     def _table(self) -> QTableWidget:
         table = QTableWidget(0, len(COLUMNS))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 
 def heading(text: str) -> QLabel:
@@ -89,6 +89,19 @@ def scrolled(area: QScrollArea) -> QVBoxLayout:
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return layout
+
+
+class Exact(QDoubleSpinBox):
+    """Takes a number with as many digits as it has, and shows no noughts behind it."""
+
+    def __init__(self, least: float = 0.0, most: float = 1e6, unit: str = "") -> None:
+        super().__init__()
+        self.setDecimals(6)
+        self.setRange(least, most)
+        self.setSuffix(unit)
+
+    def textFromValue(self, value: float) -> str:
+        return self.locale().toString(value, "g", 9)
 
 
 class Rows(QFormLayout):

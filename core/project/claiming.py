@@ -101,5 +101,5 @@ def nobody_claims(names: Sequence[str], tomogram_ids: Sequence[str]) -> str:
         One sentence with what to do.
     """
     listed = ", ".join(list(names)[:LISTED]) + (", …" if len(names) > LISTED else "")
-    one = repr(tomogram_ids[0]) if len(tomogram_ids) == 1 else "of the project"
-    return f"No row of the file is for tomogram {one}; it names {listed}: say which of these it is."
+    one = f"tomogram {tomogram_ids[0]!r}" if len(tomogram_ids) == 1 else "a tomogram of the project"
+    return f"No row of the file is for {one}; it names {listed}: say which of these it is."
