@@ -202,3 +202,26 @@ def test_choices_of_a_named_format_are_asked_for(two: Application, tmp_path: Pat
     assert dialog.answers()["options"] == {"index_base": "0"}
     dialog.kind.setCurrentIndex(dialog.kind.findData("csv"))
     assert dialog.choices is None
+
+
+def test_a_new_class_with_its_diameter(two: Application, tmp_path: Path, qtbot: QtBot) -> None:
+    dialog, store = two.window.importing, two.session.project.store
+    (tmp_path / "in.csv").write_text("x,y,z\n1,2,3\n")
+    two.importing.open_path(str(tmp_path / "in.csv"))
+    assert not dialog.class_name.isVisible()
+    dialog.classes.setCurrentIndex(dialog.classes.count() - 1)
+    assert dialog.class_name.isVisible()
+    assert "Give the new class a name" in dialog.problem.text()
+    qtbot.keyClicks(dialog.class_name, "particle")
+    qtbot.keyClick(dialog.class_name, Qt.Key.Key_Return)
+    dialog.diameter.setValue(250.0)
+    assert "has a class 'particle' already" in dialog.problem.text()
+    dialog.class_name.clear()
+    qtbot.keyClicks(dialog.class_name, "proteasome")
+    qtbot.keyClick(dialog.class_name, Qt.Key.Key_Return)
+    assert dialog.count.text() == "1 particles, 0 of them outside; new classes: proteasome"
+    qtbot.mouseClick(dialog.accept_button, Qt.MouseButton.LeftButton)
+    assert [(spec.name, spec.diameter) for spec in store.classes()][-1] == ("proteasome", 250.0)
+    two.window.undo.trigger()
+    assert "proteasome" not in [spec.name for spec in store.classes()]
+    dialog.classes.setCurrentIndex(0)

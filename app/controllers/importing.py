@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from core.errors import PickerError
+from app.panels.importing import NEW
+from core.errors import ConfigError, PickerError
 
 if TYPE_CHECKING:
     from app.panels.importing import ImportDialog
     from app.session import Session
+    from core.particles import ClassSpec
+    from core.project import Project
     from core.project.proposing import ImportOrder
 
 
@@ -57,9 +60,12 @@ class ImportController(QObject):
         answers, project = self._dialog.answers(), self._session.project
         if project is None or not answers["path"]:
             return None
+        new = self._new_class(project, answers.pop("class_name"), answers.pop("diameter"), answers["class_id"])
         target, unit, star, size = (answers.pop(name) for name in ("target", "unit", "tomograms_star", "unbinned_size"))
         names = tuple(record.id for record in project.store.tomograms()) if target is None else (target,)
         answers |= {
+            "class_id": answers["class_id"] if new is None else new.id,
+            "new_class": new,
             "path": Path(answers["path"]).expanduser(),
             "unit": None if unit is None else Unit(unit),
             "status": Status[answers["status"].upper()],
@@ -67,6 +73,19 @@ class ImportController(QObject):
             "unbinned_size": unbinned_size(size) if size else None,
         }
         return ImportOrder(tomogram_ids=names, **answers)
+
+    def _new_class(self, project: Project, name: str, diameter: float, chosen: object) -> ClassSpec | None:
+        """Return the class that was asked for, where it is none of the project."""
+        from core.particles import COLORS, ClassSpec
+
+        if chosen != NEW:
+            return None
+        if not name or not diameter:
+            raise ConfigError("Give the new class a name and its diameter in Å.")
+        if name in {spec.name for spec in project.store.classes()}:
+            raise ConfigError(f"The project has a class {name!r} already; choose it in the list, or give another name.")
+        number = project.store.next_class_id()
+        return ClassSpec(id=number, name=name, diameter=diameter, color=COLORS[(number - 1) % len(COLORS)])
 
     def show(self) -> None:
         """Show what would be imported, or why it cannot be."""

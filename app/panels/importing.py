@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from app.panels.form import Form
-from app.panels.importtable import NamesTable
+from app.panels.importtable import NamesTable, summary
 from app.panels.parts import Exact, Rows, allow, column, heading, hint
 from core.io.particles.frames import Unit
 from core.io.particles.registry import format_named
@@ -53,6 +53,7 @@ STATUSES = (
 COUNTED = {Unit.PIXEL, Unit.CENTRED, Unit.CENTRED_EARLY}  # what takes the pixel size of the tilt series
 OUTSIDE = (("refuse the file", None), ("drop them", "drop"), ("keep them all the same", "keep"))
 PIXEL_TIP = "Of the unbinned tilt series; this file counts in it"
+NEW = "new"  # in place of the number of a class
 ROWS = 8
 COLUMNS = ("tomogram", "x", "y", "z", "class", "inside")
 
@@ -104,10 +105,10 @@ class ImportDialog(QDialog):
         self.kind.currentIndexChanged.connect(self._show_choices)  # before the answers are looked at
         for combo in self._combos:
             combo.currentIndexChanged.connect(self._on_edited)
-        for spin in (self.scale, self.pixel_size):
+        for spin in (self.scale, self.pixel_size, self.diameter):
             spin.valueChanged.connect(self._on_edited)
         self.path.textChanged.connect(self.names.forget)
-        for line in (self.path, self.star, self.size):
+        for line in (self.path, self.star, self.size, self.class_name):
             line.editingFinished.connect(self.edited)
         self.names.edited.connect(self.edited)
 
@@ -127,6 +128,15 @@ class ImportDialog(QDialog):
         self._form = Rows()
         for text, field in (("File", file), ("Format", self.kind), ("For", self.target), ("Class", self.classes)):
             self._form.addRow(text, field)
+        self.class_name, self.diameter, named = QLineEdit(), Exact(0, 1e5, " Å"), QWidget()
+        self.class_name.setPlaceholderText("name")
+        self.diameter.setSpecialValueText("diameter")
+        self.diameter.setKeyboardTracking(False)
+        pair = QHBoxLayout(named)
+        pair.setContentsMargins(0, 0, 0, 0)
+        pair.addWidget(self.class_name)
+        pair.addWidget(self.diameter)
+        self._form.add_optional("New class", named, NEW)
         self._form.addRow("They are", self.status)
         self._form.addRow("Numbers count", self.unit)
         self._form.addRow("Scale", self.scale)
@@ -134,6 +144,7 @@ class ImportDialog(QDialog):
             self._form.add_optional(text, field)
         self._form.addRow("Those outside", self.outside)
         self._form.show_rows(False)
+        self._form.show_rows(False, NEW)
         layout.addLayout(self._form)
         self._choices, self.choices = QVBoxLayout(), None
         layout.addLayout(self._choices)
@@ -165,6 +176,8 @@ class ImportDialog(QDialog):
             "format": self.kind.currentData(),
             "target": self.target.currentData(),
             "class_id": self.classes.currentData(),
+            "class_name": self.class_name.text().strip(),
+            "diameter": self.diameter.value(),
             "status": self.status.currentData(),
             "unit": self.unit.currentData(),
             "scale": self.scale.value(),
@@ -201,6 +214,7 @@ class ImportDialog(QDialog):
             self.classes.addItem("as the file says", None)
             for spec in classes:
                 self.classes.addItem(f"all are {spec.name}", spec.id)
+            self.classes.addItem("all are of a new class", NEW)
 
     def set_proposal(self, proposal: Proposal | None, problem: str, names: Mapping[int, str]) -> None:
         """Show what would land, and why it would not.
@@ -217,6 +231,7 @@ class ImportDialog(QDialog):
         told = self.pixel_size.value() or self.star.text().strip() or self.size.text().strip()
         self._form.show_rows(bool(told) or (proposal is not None and bool(proposal.units & COUNTED)))
         allow(self.pixel_size, "The tomograms.star tells it" if self.star.text().strip() else "", PIXEL_TIP)
+        self._form.show_rows(self.classes.currentData() == NEW, NEW)
         if proposal is not None:
             targets = [self.target.itemData(row) for row in range(self.target.count()) if self.target.itemData(row)]
             chosen = self.target.currentData()
@@ -226,7 +241,7 @@ class ImportDialog(QDialog):
         for number, row in enumerate(rows):
             for place, text in enumerate(row):
                 self.preview.setItem(number, place, QTableWidgetItem(text))
-        self.count.setText("" if proposal is None else _said(proposal))
+        self.count.setText("" if proposal is None else summary(proposal, told=self.classes.currentData() == NEW))
         self.problem.setText("\n".join([*filter(None, [problem]), *(() if proposal is None else proposal.notices)]))
         allow(self.accept_button, problem, "Import them; undo takes it back")
 
@@ -277,10 +292,3 @@ class ImportDialog(QDialog):
         """Enter ends what is typed into a line; it does not import before the preview was seen."""
         if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             super().keyPressEvent(event)
-
-
-def _said(proposal: Proposal) -> str:
-    text = f"{proposal.count} particles, {proposal.outside} of them outside"
-    if proposal.new_classes:
-        text += f"; new classes: {', '.join(spec.name for spec in proposal.new_classes)} (give their diameters afterwards)"
-    return text + (f"; {proposal.elsewhere} rows are for other tomograms" if proposal.elsewhere else "")

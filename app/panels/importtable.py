@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.project.claiming import FoundName
+    from core.project.proposing import Proposal
 
 OUT = "leave out"
 
@@ -83,3 +84,12 @@ class NamesTable(QWidget):
     def _on_chosen(self, row: int, tomogram: str) -> None:
         self._assigned[self.cells.item(row, 0).text()] = tomogram
         self.edited.emit()
+
+
+def summary(proposal: Proposal, *, told: bool) -> str:
+    """Say what an import would come to; `told` where somebody gave the diameters of new classes."""
+    text = f"{proposal.count} particles, {proposal.outside} of them outside"
+    if proposal.new_classes:
+        text += f"; new classes: {', '.join(spec.name for spec in proposal.new_classes)}"
+        text += "" if told else " (give their diameters afterwards)"
+    return text + (f"; {proposal.elsewhere} rows are for other tomograms" if proposal.elsewhere else "")

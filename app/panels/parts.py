@@ -109,26 +109,30 @@ class Rows(QFormLayout):
 
     def __init__(self) -> None:
         super().__init__()
-        self._optional: list[tuple[int, QLabel, QWidget]] = []  # by their places when all are there
-        self._shown = True
+        self._optional: list[tuple[int, str, QLabel, QWidget]] = []  # by their places when all are there
+        self._absent: set[str] = set()
 
-    def add_optional(self, text: str, field: QWidget) -> None:
+    def add_optional(self, text: str, field: QWidget, group: str = "") -> None:
         """Add a row that `show_rows` takes out and puts back."""
-        self._optional.append((self.rowCount(), QLabel(text), field))
-        self.addRow(*self._optional[-1][1:])
+        label = QLabel(text)
+        self._optional.append((self.rowCount(), group, label, field))
+        self.addRow(label, field)
 
-    def show_rows(self, shown: bool) -> None:
-        """Show the rows that come and go, or take them out."""
-        if shown == self._shown:
+    def show_rows(self, shown: bool, group: str = "") -> None:
+        """Show the rows of a group, or take them out; while rows are added, all are there."""
+        if shown == (group not in self._absent):
             return
-        self._shown = shown
-        for place, label, field in self._optional:
+        gone = [place for place, one, _, _ in self._optional if one in self._absent and one != group]
+        for place, one, label, field in self._optional:
+            if one != group:
+                continue
             if shown:
-                self.insertRow(place, label, field)
+                self.insertRow(place - sum(other < place for other in gone), label, field)
             else:
                 self.takeRow(field)
             label.setVisible(shown)
             field.setVisible(shown)
+        self._absent ^= {group}
 
 
 def allow(widget: QWidget, reason_not: str, usual: str = "") -> None:

@@ -48,6 +48,8 @@ class ImportOrder:
         What its numbers count; None for what the format usually means.
     class_id : int | None
         The class of all; None for what the file says, and classes that the project lacks are added.
+    new_class : ClassSpec | None
+        A class that the project lacks, of the number `class_id`, which is added.
     scale : float
         Factor from the voxels of the file to those of the tomogram.
     outside : {"drop", "keep"} | None
@@ -67,6 +69,7 @@ class ImportOrder:
     format: str | None = None
     unit: Unit | None = None
     class_id: int | None = None
+    new_class: ClassSpec | None = None
     scale: float = 1.0
     outside: Literal["drop", "keep"] | None = None
     pixel_size: Angstrom | None = None
@@ -149,7 +152,8 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
         raise FileFormatError(f"There is no tomogram to import {order.path.name} into; choose one.")
     if everything.tomograms is None and len(order.tomogram_ids) != 1:
         raise FileFormatError(f"{order.path.name} does not tell which tomogram its particles lie in; choose one tomogram.")
-    new = () if order.class_id is not None else _new_classes(everything, project.store.classes())
+    new = _new_classes(everything, project.store.classes()) if order.class_id is None else ()
+    new = new if order.new_class is None else (order.new_class,)
     classes = (*project.store.classes(), *new)
     found, refused = claimed(everything, order.tomogram_ids, order.assigned)
     parts, problems = _parts(everything, found, order.tomogram_ids), dict.fromkeys(refused)
