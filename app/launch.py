@@ -93,6 +93,8 @@ class Application:
         window.marks.import_requested.connect(self.importing.open)
         window.marks.reclassify_requested.connect(self.pick.reclassify)
         self.pick.fly_requested.connect(self.annotate.fly_to)
+        self.annotate.history_changed.connect(window.set_history)
+        self.annotate.history_changed.connect(window.marks.set_history)
         for controller in (
             self.project,
             self.tomograms,

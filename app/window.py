@@ -131,6 +131,7 @@ class MainWindow(QMainWindow):
         self.import_particles = self._action(file, "Import particles…", "Ctrl+I")
         file.addSeparator()
         self._action(file, "Quit", "Ctrl+Q", self.close)
+        edit.setToolTipsVisible(True)
         self.undo = self._action(edit, "Undo", "Ctrl+Z")
         self.redo = self._action(edit, "Redo", "Ctrl+Shift+Z")
         self.remove = self._action(edit, "Remove or reject selected", "Del")
@@ -147,7 +148,7 @@ class MainWindow(QMainWindow):
         }
         view.addSeparator()
         self.fit = self._action(view, "Fit", "F")
-        self.single = self._action(view, "XY only", "Tab", checkable=True)
+        self.single = self._action(view, "XY only", "X", checkable=True)
         self.solid = self._action(view, "3D view", "V", checkable=True)
         self.y_up = self._action(view, "y upwards, as in IMOD", "", checkable=True)
         self.light = self._action(view, "Light theme", "", checkable=True)
@@ -162,6 +163,7 @@ class MainWindow(QMainWindow):
         self.reset_step = self._action(settings, "Reset this step", "")
         self.reset_all = self._action(settings, "Reset all", "")
         self.class_keys = self._number_keys("Mark class {}", "")
+        self.set_history("Open a tomogram first.", "Open a tomogram first.")
         self.reclass_keys = self._number_keys("Selected is of class {}", "Ctrl+")
 
     def _number_keys(self, text: str, modifier: str) -> list[QAction]:
@@ -199,6 +201,12 @@ class MainWindow(QMainWindow):
         self._panels.setCurrentIndex(number)
         self.steps.button(number).setChecked(True)
         self.step_changed.emit(number)
+
+    def set_history(self, no_undo: str, no_redo: str) -> None:
+        """Say why nothing can be taken back, or done again; empty where it can."""
+        for action, reason in ((self.undo, no_undo), (self.redo, no_redo)):
+            action.setEnabled(not reason)
+            action.setToolTip(reason or action.text())
 
     # ---- asking ----
 

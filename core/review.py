@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions, Shape, Voxels
 
 NEARNESS = 0.5  # particle diameters within which two positions mean the same particle
+REFUSED = 0.25  # diameters around a rejected pick where none is asked about again; its neighbour may be the right one
 
 
 def shown(
@@ -94,11 +95,12 @@ def placed(
     Returns
     -------
     BoolArray
-        (n,) False for candidates in the margin, and for those that are too near an accepted particle of their class or a
-        candidate of it that has a higher score and is kept.
+        (n,) False for candidates in the margin, for those that lie on a judged particle of their class and so ask for nothing, and
+        for those that are too near an accepted particle of their class or a candidate of it that has a higher score and is kept.
     """
     candidate = table.statuses == Status.CANDIDATE
     keep = np.ones(len(table), np.bool_)
+    keep[candidate] = ~_judged(table.select(candidate), table, classes, voxel_size)
     for number, mine in _classes_of(table):
         review = reviews.get(number, ReviewConfig())
         if review.edge > 0:
@@ -110,6 +112,39 @@ def placed(
             reach = review.min_distance * classes[number].diameter / (voxel_size or 1.0)
             keep[rows] = apart(table.positions[rows], table.scores[rows], reach, ~candidate[rows])
     return keep
+
+
+def unjudged(
+    found: ParticleTable,
+    known: ParticleTable,
+    reviews: Mapping[int, ReviewConfig],
+    classes: Mapping[int, ClassSpec],
+    shape: Shape,
+    voxel_size: Angstrom,
+) -> BoolArray:
+    """Tell which picks are seen beside what is known already, before they are kept.
+
+    Parameters
+    ----------
+    found : ParticleTable
+        n candidates.
+    known : ParticleTable
+        Particles of the same tomogram; candidates among them do not count.
+    reviews, classes, shape, voxel_size : Mapping, Mapping, Shape, Angstrom
+        As for `shown`.
+
+    Returns
+    -------
+    BoolArray
+        (n,) False for candidates that do not count, and for those that lie on a judged particle of their class.
+    """
+    return shown(found, reviews, classes, shape, voxel_size) & ~_judged(found, known, classes, voxel_size)
+
+
+def _judged(found: ParticleTable, known: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom) -> BoolArray:
+    """Tell which lie where somebody has decided already."""
+    accepted, rejected = (known.select(known.statuses == status) for status in (Status.ACCEPTED, Status.REJECTED))
+    return taken(found, accepted, classes, voxel_size) | taken(found, rejected, classes, voxel_size, REFUSED)
 
 
 def _classes_of(table: ParticleTable) -> Iterator[tuple[int, BoolArray]]:
@@ -194,6 +229,7 @@ def taken(
         mine, rows = known.positions[known.class_ids == number], np.flatnonzero(found.class_ids == number)
         if number not in classes or not len(rows):
             continue
-        away, _ = cKDTree(mine).query(found.positions[rows])
-        same[rows] = away <= nearness * classes[number].diameter / (voxel_size or 1.0)
+        reach = nearness * classes[number].diameter / (voxel_size or 1.0)
+        away, _ = cKDTree(mine).query(found.positions[rows], distance_upper_bound=np.nextafter(reach, np.inf))
+        same[rows] = away <= reach
     return same

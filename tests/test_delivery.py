@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.io.particles.formats import ReadOrder
     from core.io.particles.values import ReadPicks
 
-SPECS = (ClassSpec(id=1, name="ribosome", diameter=250.0), ClassSpec(id=2, name="barrel", diameter=150.0))
+SPECS = (ClassSpec(id=1, name="ribosome", diameter=50.0), ClassSpec(id=2, name="barrel", diameter=30.0))
 
 
 @pytest.fixture

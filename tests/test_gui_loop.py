@@ -9,9 +9,12 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QStyle, QStyleOptionSlider
 
+from app.panels.export import WHAT
 from core.io.particles import read_particles
 from core.metrics import evaluate
 from core.particles import ParticleTable, Source, Status
@@ -25,14 +28,50 @@ if TYPE_CHECKING:
     from core.types import Positions
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+NO_KEY = Qt.KeyboardModifier.NoModifier
 CLICKS = 10
 MINUTE = 60_000
-QUICK = {"steps": 60, "patch": 56, "batch": 2, "validations": 1, "learning_rate": 5e-3}
+QUICK = {"steps": 60, "patch": 56, "batch": 2, "validations": 1, "learning_rate": 0.005}
 
 
 def press(button: Any) -> None:
     assert button.isEnabled(), button.toolTip()
     QTest.mouseClick(button, LEFT)
+
+
+def keyed(field: Any, text: str) -> None:
+    """Click into a field, and type in place of what stands there."""
+    assert field.isEnabled(), field.toolTip()
+    QTest.mouseClick(getattr(field, "lineEdit", lambda: field)(), LEFT)
+    QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(field, text)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+
+
+def chosen(combo: Any, text: str) -> None:
+    """Go down a list with the arrow keys."""
+    while combo.currentText() != text:
+        row = combo.currentIndex()
+        QTest.keyClick(combo, Qt.Key.Key_Down)
+        assert combo.currentIndex() == row + 1
+
+
+def dragged(slider: Any, value: int) -> None:
+    """Take the handle of a slider to a value."""
+    option = QStyleOptionSlider()
+    slider.initStyleOption(option)
+    style, control = slider.style(), QStyle.ComplexControl.CC_Slider
+    handle, groove = (
+        style.subControlRect(control, option, part, slider)
+        for part in (QStyle.SubControl.SC_SliderHandle, QStyle.SubControl.SC_SliderGroove)
+    )
+    start, room = handle.center(), groove.width() - handle.width()
+    by = QStyle.sliderPositionFromValue(0, slider.maximum(), value, room) - (handle.x() - groove.x())
+    QTest.mousePress(slider, LEFT, NO_KEY, start)
+    for part in (0.5, 1.0):  # QTest.mouseMove holds no button down
+        place = QPointF(start + QPoint(round(part * by), 0))
+        QApplication.sendEvent(slider, QMouseEvent(QEvent.Type.MouseMove, place, LEFT, LEFT, NO_KEY))
+    QTest.mouseRelease(slider, LEFT, NO_KEY, start + QPoint(by, 0))
 
 
 def click(desk: Application, axis: int, position: Positions, button: Any = LEFT) -> None:
@@ -41,7 +80,7 @@ def click(desk: Application, axis: int, position: Positions, button: Any = LEFT)
     canvas = views.canvases[axis]
     place = QPoint(*canvas.to_pixels(position, voxel_size))
     QTest.mouseMove(canvas.native, place)
-    QTest.mouseClick(canvas.native, button, Qt.KeyboardModifier.NoModifier, place)
+    QTest.mouseClick(canvas.native, button, NO_KEY, place)
 
 
 def go_to(desk: Application, step: int) -> None:
@@ -84,9 +123,17 @@ def marked(desk: Application, centres: Positions) -> None:
 
 def trained(desk: Application, qtbot: QtBot) -> None:
     go_to(desk, 2)
-    desk.window.train._forms["train"].set_values(QUICK)
-    desk.window.train.minutes.setValue(3)
-    press(desk.window.train.train)
+    panel = desk.window.train
+    keyed(panel.minutes, panel.minutes.textFromValue(3))
+    press(panel.advanced)
+    for name, value in QUICK.items():
+        editor = panel._forms["train"]._editors[name]
+        keyed(editor, editor.textFromValue(value))
+    press(panel.advanced)
+    asked = panel.values()["train"]
+    assert asked["minutes"] == 3
+    assert QUICK.items() <= asked.items()
+    press(panel.train)
     assert desk.runner.name == "Training"
     qtbot.waitUntil(lambda: desk.session.model is not None and not desk.runner.busy, timeout=3 * MINUTE)
     assert desk.window.step == 3  # nobody had to go there
@@ -94,7 +141,7 @@ def trained(desk: Application, qtbot: QtBot) -> None:
 
 def rejected_two(desk: Application) -> None:
     """One by its button, one with the right mouse button on the canvas."""
-    desk.window.forward.trigger()
+    press(desk.window.pick.on)
     press(desk.window.pick.reject)
     row = np.flatnonzero((desk.session.table.statuses == Status.CANDIDATE) & desk.session.shown)[-1]
     click(desk, 0, desk.session.table.positions[row], RIGHT)
@@ -102,19 +149,22 @@ def rejected_two(desk: Application) -> None:
 
 
 def moved_threshold(desk: Application) -> None:
-    """By mouse on the slider, down to where all are shown, and back."""
+    """Drag the slider up, down to where all are shown, and back."""
     slider, session = desk.window.pick.threshold, desk.session
-    table, few = session.table, session.ids(Status.CANDIDATE, shown=True)
-    QTest.mouseClick(slider, LEFT, Qt.KeyboardModifier.NoModifier, QPoint(slider.width() - 8, slider.height() // 2))
-    value = slider.value()
-    assert session.review[1].threshold == pytest.approx(value / 1000)
-    slider.setValue(0)
+    table, value, few = session.table, slider.value(), session.ids(Status.CANDIDATE, shown=True)
+    dragged(slider, slider.maximum())
+    assert slider.value() == slider.maximum()
+    assert not len(session.ids(Status.CANDIDATE, shown=True))
+    dragged(slider, 0)
+    assert slider.value() == 0
     every = session.ids(Status.CANDIDATE, shown=True)
     assert set(few.tolist()) < set(every.tolist())
     assert desk.window.pick.count.text().startswith(f"{len(every)} of {len(every)} ")
+    dragged(slider, value)
+    assert slider.value() == pytest.approx(value, abs=slider.maximum() / 100)  # one pixel is some thousandths
+    assert session.review[1].threshold == slider.value() / slider.maximum()
+    assert 2 < len(session.ids(Status.CANDIDATE, shown=True)) < len(every)
     assert session.table is table  # a view, no picking and no reading
-    slider.setValue(value)
-    assert set(session.ids(Status.CANDIDATE, shown=True).tolist()) <= set(few.tolist())
 
 
 def exported(desk: Application, path: Path) -> Positions:
@@ -123,11 +173,11 @@ def exported(desk: Application, path: Path) -> Positions:
 
     panel, tomogram = desk.window.export, desk.session.tomogram
     go_to(desk, 4)
-    panel.which.setCurrentIndex(1)
-    panel.path.setText(str(path))
+    chosen(panel.which, WHAT["shown"])
+    keyed(panel.path, str(path))
     assert not panel.export.isEnabled()
     assert "pixel size of the unbinned tilt series" in panel.export.toolTip()
-    panel.pixel_size.setValue(tomogram.voxel_size)
+    keyed(panel.pixel_size, panel.pixel_size.textFromValue(tomogram.voxel_size))
     press(panel.export)
     assert "read back and checked" in panel.result.text()
     files = [file for file in path.parent.rglob("*.star") if "rlnCenteredCoordinateXAngst" in file.read_text()]

@@ -126,13 +126,24 @@ def test_drag_moves_and_right_click_removes(opened: Application) -> None:
     assert len(on_disk(opened)) == 1
 
 
-def test_undo_and_redo_are_keys(opened: Application) -> None:
+def test_undo_and_redo_are_keys_that_say_why_they_do_nothing(opened: Application) -> None:
+    window, store = opened.window, opened.session.project.store
     mark(opened, CENTRES[:2])
+    assert (store.can_undo, store.can_redo) == (True, False)
+    for control in (window.redo, window.marks.redo):
+        assert not control.isEnabled()
+        assert control.toolTip() == "Nothing was taken back."
     opened.window.undo.trigger()
+    assert window.redo.isEnabled()
+    assert window.marks.redo.isEnabled()
     assert len(on_disk(opened)) == 1
     opened.window.redo.trigger()
     assert len(on_disk(opened)) == 2
     assert len(opened.window.views.canvases[1].rings.data) == 2
+    while window.undo.isEnabled():
+        window.undo.trigger()
+    assert not store.can_undo
+    assert window.undo.toolTip() == window.marks.undo.toolTip() == "There is nothing to take back."
 
 
 def test_a_click_on_a_particle_selects_and_delete_removes_it(opened: Application) -> None:

@@ -8,7 +8,7 @@ import pytest
 from core.config import ReviewConfig
 from core.errors import ConfigError
 from core.particles import ClassSpec, ParticleTable, Status
-from core.review import above, apart, placed, shown, taken
+from core.review import above, apart, placed, shown, taken, unjudged
 
 SHAPE, VOXEL_SIZE = (40, 60, 80), 10.0
 CLASSES = {1: ClassSpec(id=1, name="ribosome", diameter=200.0), 2: ClassSpec(id=2, name="barrel", diameter=100.0)}
@@ -64,10 +64,30 @@ def test_only_candidates_are_ever_hidden() -> None:
 
 
 def test_an_accepted_particle_hides_better_candidates_near_it_and_a_rejected_one_hides_none() -> None:
-    table = candidates([[10, 10, 10], [10, 10, 15], [30, 30, 30], [30, 30, 35]], [0.1, 0.9, 0.1, 0.9])
+    table = candidates([[10, 10, 10], [10, 10, 25], [30, 30, 30], [30, 30, 45]], [0.1, 0.9, 0.1, 0.9])
     table = replace(table, statuses=np.array([Status.ACCEPTED, Status.CANDIDATE, Status.REJECTED, Status.CANDIDATE]))
-    near = {1: ReviewConfig(threshold=0.5, min_distance=0.5)}
+    near = {1: ReviewConfig(threshold=0.5, min_distance=1.0)}
     assert shown(table, near, CLASSES, SHAPE, VOXEL_SIZE).tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("status", "class_id", "away", "seen"),
+    [
+        (Status.ACCEPTED, 1, 9.5, False),
+        (Status.ACCEPTED, 1, 10.5, True),
+        (Status.ACCEPTED, 2, 0.0, True),
+        (Status.REJECTED, 1, 4.5, False),
+        (Status.REJECTED, 1, 5.5, True),
+    ],
+)
+def test_a_candidate_on_a_judged_particle_of_its_class_is_never_seen(
+    status: Status, class_id: int, away: float, seen: bool
+) -> None:
+    table = candidates([[10, 10, 10], [10, 10, 10 + away]], [0.1, 0.9], [1, class_id])
+    known = replace(table.select(np.array([0])), statuses=np.array([status]))
+    both = replace(table, statuses=np.array([status, Status.CANDIDATE]))
+    assert shown(both, {}, CLASSES, SHAPE, VOXEL_SIZE).tolist() == [True, seen]
+    assert unjudged(table.select(np.array([1])), known, {}, CLASSES, SHAPE, VOXEL_SIZE).tolist() == [seen]
 
 
 def test_distances_count_within_a_class_and_in_its_diameters() -> None:

@@ -30,6 +30,7 @@ class AnnotateController(QObject):
     """Turns gestures into changes of the store, and changes of the store into what is seen."""
 
     said = Signal(str)
+    history_changed = Signal(str, str)  # why nothing can be undone, why nothing can be done again
 
     def __init__(self, session: Session, panel: MarkPanel, views: Triptych) -> None:
         super().__init__()
@@ -159,6 +160,15 @@ class AnnotateController(QObject):
         """Make the last undone change again."""
         self._try(lambda store: self._tell("Done again", store.redo()))
 
+    def _show_history(self) -> None:
+        store = self._store
+        if store is None:
+            self.history_changed.emit("Open a tomogram first.", "Open a tomogram first.")
+            return
+        locked = "" if self._session.writable else "This project is open to look at only."
+        undo = "" if store.can_undo else "There is nothing to take back."
+        self.history_changed.emit(locked or undo, locked or ("" if store.can_redo else "Nothing was taken back."))
+
     def _tell(self, verb: str, what: str | None) -> None:
         self.said.emit(f"{verb}: {what}" if what else "There is nothing left to take back or to do again.")
 
@@ -213,8 +223,10 @@ class AnnotateController(QObject):
     def _on_session_project(self) -> None:
         if self._store is not None:
             self._store.changed.connect(self._on_store_changed)
+        self._show_history()
 
     def _on_store_changed(self, change: Change) -> None:
+        self._show_history()
         shown = self._session.tomogram
         if shown is not None and change.tomogram_id in (shown.id, None):
             self._session.reload()

@@ -16,7 +16,7 @@ from core.errors import PickerError
 from core.messages import Notice, PicksFound
 from core.networkfile import thresholds_of
 from core.particles import ParticleTable, Source, Status, numbered
-from core.review import shown
+from core.review import unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ class PickController(QObject):
         )
         voxel_size = session.tomogram.voxel_size if session.tomogram else 0.0
         shape = session.tomogram.shape if session.tomogram else (1, 1, 1)
-        found = found.select(shown(found, session.review, session.classes, shape, voxel_size))
+        found = found.select(unjudged(found, table, session.review, session.classes, shape, voxel_size))
         class_ids = np.concatenate([table.class_ids, found.class_ids])
         statuses = np.concatenate([table.statuses, found.statuses])
         old = table.statuses != Status.CANDIDATE  # of an earlier run, about to be replaced

@@ -24,7 +24,7 @@ from superqt.utils import signals_blocked
 
 from app.panels.classmenu import ClassButton
 from app.panels.listing import ParticleModel
-from app.panels.parts import column, heading, hint, rule, swatch
+from app.panels.parts import allow, column, heading, hint, rule, swatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,12 +84,8 @@ class MarkPanel(QWidget):
         self.reclassify = ClassButton("Class")
         self.reclassify.chosen.connect(self.reclassify_requested)
         self.undo, self.redo = QToolButton(), QToolButton()
-        for button, text, tip, signal in (
-            (self.undo, "↶", "Undo (Ctrl+Z)", self.undo_requested),
-            (self.redo, "↷", "Redo (Ctrl+Shift+Z)", self.redo_requested),
-        ):
+        for button, text, signal in ((self.undo, "↶", self.undo_requested), (self.redo, "↷", self.redo_requested)):
             button.setText(text)
-            button.setToolTip(tip)
             button.clicked.connect(signal)
         top.addWidget(self.title, stretch=1)
         top.addWidget(self.reclassify)
@@ -146,6 +142,11 @@ class MarkPanel(QWidget):
         self.reclassify.set_classes(classes, class_id)
         reason = "" if class_id is not None else "Select a particle first: click it."
         self.reclassify.set_reason(reason, "It is a particle of another class (Ctrl+1 to Ctrl+9)")
+
+    def set_history(self, no_undo: str, no_redo: str) -> None:
+        """Say why nothing can be taken back, or done again; empty where it can."""
+        allow(self.undo, no_undo, "Undo (Ctrl+Z)")
+        allow(self.redo, no_redo, "Redo (Ctrl+Shift+Z)")
 
     def set_particles(self, table: ParticleTable, rows: BoolArray, names: Mapping[int, str], selected: int | None) -> None:
         """List particles."""
