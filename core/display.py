@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from core.messages import Message
     from core.particles import ClassSpec, ParticleTable
-    from core.tomogram import Tomogram
+    from core.tomogram import Columns, Tomogram
     from core.types import Angstrom, FloatArray, IntArray, Positions, Shape, Voxels
 
 _SAMPLED_SECTIONS = 9
@@ -59,7 +59,7 @@ class SmallCopy:
     step: int
 
 
-def section(tomogram: Tomogram, axis: int, index: int, look: Look) -> FloatArray:
+def section(tomogram: Tomogram, axis: int, index: int, look: Look, columns: Columns | None = None) -> FloatArray:
     """Cut a section through a tomogram.
 
     Parameters
@@ -72,6 +72,8 @@ def section(tomogram: Tomogram, axis: int, index: int, look: Look) -> FloatArray
         Where along that axis, in voxels; beyond the faces, the outermost section is taken.
     look : Look
         Slab average and filters.
+    columns : Columns | None
+        Of the same tomogram, where pages are turned along x; None to read just this section.
 
     Returns
     -------
@@ -79,9 +81,10 @@ def section(tomogram: Tomogram, axis: int, index: int, look: Look) -> FloatArray
         The remaining two axes in their order.
     """
     first = min(max(index, 0), tomogram.shape[axis] - 1) - (look.slab - 1) // 2
+    low, high = max(first, 0), min(max(first + look.slab, 1), tomogram.shape[axis])
     whole = [slice(None)] * 3
-    whole[axis] = slice(max(first, 0), max(first + look.slab, 1))
-    slab = np.asarray(tomogram.data[tuple(whole)])
+    whole[axis] = slice(low, high)
+    slab = np.asarray(tomogram.data[tuple(whole)]) if columns is None or axis != 2 else columns.read(low, high)
     flat = slab.mean(axis=axis, dtype=np.float32) if slab.shape[axis] > 1 else slab.take(0, axis).astype(np.float32)
     image: FloatArray = np.asarray(flat, np.float32)
     if not tomogram.voxel_size:

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from core.display import SMALLEST, Look, clamped, contrast, cross_sections, diameters, section, small_copy, under, value_at
+from core.display import (
+    SMALLEST,
+    Look,
+    clamped,
+    contrast,
+    cross_sections,
+    diameters,
+    section,
+    small_copy,
+    under,
+    value_at,
+)
 from core.messages import drain
 from core.particles import ClassSpec, ParticleTable
-from core.tomogram import Tomogram
+from core.tomogram import TOGETHER, Columns, Tomogram
 
 
 def tomogram(data: np.ndarray, voxel_size: float = 10.0) -> Tomogram:
@@ -32,6 +45,25 @@ def test_a_slab_is_the_mean_of_its_sections_and_thinner_at_the_faces(axis: int, 
     data = ramp((5, 5, 5))
     found = section(tomogram(data), axis, index, Look(slab=3))
     assert np.allclose(found, data.take(rows, axis).mean(axis=axis))
+
+
+@pytest.mark.parametrize("slab", [1, 4, TOGETHER + 3])
+def test_neighbours_that_are_kept_give_the_same_sections_and_are_read_once(slab: int) -> None:
+    class Counting:
+        reads = 0
+
+        def __getitem__(self, key: object) -> np.ndarray:
+            self.reads += 1
+            return data[key]
+
+    data = np.random.default_rng(0).normal(size=(4, 5, 3 * TOGETHER + 2)).astype(np.float32)
+    counted = Counting()
+    columns = Columns(replace(tomogram(data), data=counted))
+    for index in [*range(-1, data.shape[2] + 1), 3, 20]:
+        look = Look(slab=slab)
+        np.testing.assert_array_equal(section(tomogram(data), 2, index, look, columns), section(tomogram(data), 2, index, look))
+    if slab == 1:
+        assert counted.reads == 4 + 2  # a block each on the way, and for the two jumps
 
 
 def test_sections_beyond_the_faces_are_the_outermost() -> None:

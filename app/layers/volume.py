@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.display import Look, section
+from core.tomogram import Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class Sections:
     dtype = np.dtype(np.float32)
 
     def __init__(self, tomogram: Tomogram, look: Look | None = None) -> None:
-        self.tomogram = tomogram
+        self.tomogram, self._columns = tomogram, Columns(tomogram)
         self.look = look or Look()
         self.shape = tomogram.shape
         self.size = int(np.prod(self.shape))
@@ -36,7 +37,7 @@ class Sections:
         if axis is None:
             # napari never needs all of it in 2-D; a stray request must not read gigabytes
             return np.asarray(self.tomogram.data[whole], np.float32)
-        image = section(self.tomogram, axis, int(whole[axis]), self.look)
+        image = section(self.tomogram, axis, int(whole[axis]), self.look, self._columns)
         rest = tuple(part for i, part in enumerate(whole) if i != axis)
         return image[rest]
 
