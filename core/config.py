@@ -121,8 +121,8 @@ class TrainConfig:
         What is taught where nobody clicked, unless the region is completely annotated. ``background``: that there is nothing;
         ``shell``: nothing at all beyond a shell around each click; ``hard``: that there is nothing,
         except where the network itself sees the most particle-like places, which are left out.
-    hard_fraction : float
-        With ``hard``: part of the unlabelled voxels that are left out, 0..0.5.
+    hard_margin : float
+        With ``hard``: how many times as many of the unlabelled voxels are left out as the network takes to be particles, 0..10.
     shell : float
         Outer radius of the trusted shell around a click in particle diameters; inside it all voxels count.
     augment : bool
@@ -158,7 +158,7 @@ class TrainConfig:
     background: float = 0.25
     hard_negatives: float = 0.15
     unlabelled: Unlabelled = "hard"
-    hard_fraction: float = 0.02
+    hard_margin: float = 2.0
     shell: float = 0.75
     augment: bool = True
     rotation: float = 15.0
@@ -185,7 +185,7 @@ class TrainConfig:
             self.background + self.hard_negatives < 1,
             "background + hard_negatives must be below 1 to leave room for clicks.",
         )
-        _require(0 <= self.hard_fraction <= 0.5, f"hard_fraction must be 0 to 0.5, not {self.hard_fraction}.")
+        _require(0 <= self.hard_margin <= 10, f"hard_margin must be 0 to 10, not {self.hard_margin}.")
         _require(self.shell > 0, f"shell must be above 0 particle diameters, not {self.shell}.")
         _require(0 <= self.rotation <= 30, f"rotation must be 0 to 30 degrees, not {self.rotation}.")
         _require(0 <= self.scale <= 0.3, f"scale must be 0 to 0.3, not {self.scale}.")

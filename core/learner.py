@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WARM_UP = 0.1  # part of the budget
 INITIAL, FINAL = 1 / 30, 1 / 3000  # of the peak learning rate, as in the published one-cycle schedule
 LARGEST_GRADIENT = 5.0  # norm beyond which a gradient is shortened
+FIRST_SHARE = 0.01  # of the unlabelled voxels that are taken to be particles before the network has said anything
+LARGEST_SHARE = 0.05  # more than this would be a tomogram full of particles
+MEMORY = 0.9  # of the share's running average, for each step
 
 
 class Learner:
@@ -45,6 +48,8 @@ class Learner:
     ----------
     network : Network
         With the weights of the last step.
+    share : float
+        Part of the unlabelled voxels that belong to particles, as the network itself has it lately.
     whole : bool
         False from the moment that weights change until whoever counts the steps has counted this one and sets it; a state in
         between, which an interrupt may leave, is not one to resume from.
@@ -60,6 +65,7 @@ class Learner:
             self.network.parameters(), lr=config.train.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
         )
         self._scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)
+        self.share = FIRST_SHARE
         self.whole = True
 
     @property
@@ -96,6 +102,7 @@ class Learner:
             "average": None if self.average is None else self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self._scaler.state_dict(),
+            "share": self.share,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -111,6 +118,7 @@ class Learner:
             self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
+        self.share = float(state["share"])
 
     def step(self, crops: Sequence[Crop], seed: int, learning_rate: float) -> float:
         """Learn from crops; crops whose loss or gradient is not finite change nothing.
@@ -132,22 +140,23 @@ class Learner:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        loss = self._gradient(crops, seed)
+        loss, share = self._gradient(crops, seed)
         if math.isfinite(loss):
             self.whole = False
+            self.share = MEMORY * self.share + (1 - MEMORY) * min(share, LARGEST_SHARE)
             self._scaler.step(self.optimiser)
             if self.average is not None:
                 self.average.update_parameters(self.network)
         self._scaler.update()
         return loss
 
-    def _gradient(self, crops: Sequence[Crop], seed: int) -> float:
-        """Compute loss and gradient; where they are not finite or something interrupts, all is as before."""
+    def _gradient(self, crops: Sequence[Crop], seed: int) -> tuple[float, float]:
+        """Compute loss and gradient, and the share seen; where they are not finite or something interrupts, all is as before."""
         self.optimiser.zero_grad(set_to_none=True)
         statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]  # the forward pass moves them
         finite = False
         try:
-            loss = self._loss(crops, seed)
+            loss, share = self._loss(crops, seed)
             torch.autograd.backward(self._scaler.scale(loss))
             self._scaler.unscale_(self.optimiser)
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
@@ -156,7 +165,7 @@ class Learner:
             if not finite:
                 for buffer, before in statistics:
                     buffer.copy_(before)
-        return float(loss.detach()) if finite else math.nan
+        return (float(loss.detach()), share) if finite else (math.nan, math.nan)
 
     @torch.no_grad()
     def validation_loss(self, crops: Sequence[Crop]) -> float:
@@ -172,9 +181,9 @@ class Learner:
         float
             The loss.
         """
-        return float(self._loss(crops, None, self.best_network.eval()))
+        return float(self._loss(crops, None, self.best_network.eval())[0])
 
-    def _loss(self, crops: Sequence[Crop], seed: int | None, network: Network | None = None) -> Tensor:
+    def _loss(self, crops: Sequence[Crop], seed: int | None, network: Network | None = None) -> tuple[Tensor, float]:
         device, patch = self.compute.device, len(crops[0].classes)
         images = torch.stack([c.pose.block(torch.from_numpy(c.block).to(device), patch) for c in crops])[:, None]
         if seed is not None and self.config.augment:
@@ -185,9 +194,13 @@ class Learner:
         with self.compute.autocast():
             logits = (network or self.network)(images.contiguous(memory_format=self.compute.memory_format), height)
         targets = channel_targets(classes, logits.shape[1])
-        weights = _weights(trust, logits, self.config.hard_fraction)
+        likely = _likely(logits)
+        weights = _weights(trust, likely, self.config.hard_margin * self.share)
         loss = masked_dice(logits, targets, weights)
-        return loss + masked_cross_entropy(logits, targets, weights, POSITIVE_WEIGHT) if self.config.loss == "mixed" else loss
+        mixed = self.config.loss == "mixed"
+        if mixed:
+            loss = loss + masked_cross_entropy(logits, targets, weights, POSITIVE_WEIGHT)
+        return loss, _share(trust, likely, POSITIVE_WEIGHT if mixed else 1.0)
 
 
 def _running_average(network: Network, decay: float) -> AveragedModel | None:
@@ -204,16 +217,28 @@ def _running_average(network: Network, decay: float) -> AveragedModel | None:
 
 
 @torch.no_grad()
-def _weights(trust: Tensor, logits: Tensor, hard_fraction: float) -> Tensor:
-    """Leave out the unlabelled voxels that look most like a particle: some of them are one."""
+def _likely(logits: Tensor) -> Tensor:
+    """Say how much every voxel looks like a particle of any class."""
+    p = probabilities(logits)
+    return p if p.shape[1] == 1 else 1 - p[:, :1]
+
+
+@torch.no_grad()
+def _weights(trust: Tensor, likely: Tensor, part: float) -> Tensor:
+    """Leave out this part of the unlabelled voxels, those that look most like a particle: some of them are one."""
     weights = (trust > Trust.NOTHING).float()
     unlabelled = torch.nonzero(trust.flatten() == Trust.UNLABELLED)[:, 0]
-    spared = int(hard_fraction * len(unlabelled))
+    spared = min(int(part * len(unlabelled)), len(unlabelled))
     if spared:
-        p = probabilities(logits)
-        likely = (p if p.shape[1] == 1 else 1 - p[:, :1]).flatten()[unlabelled]
-        weights.view(-1)[unlabelled[likely.topk(spared, sorted=False).indices]] = 0
+        weights.view(-1)[unlabelled[likely.flatten()[unlabelled].topk(spared, sorted=False).indices]] = 0
     return weights
+
+
+@torch.no_grad()
+def _share(trust: Tensor, likely: Tensor, positive_weight: float) -> float:
+    """Expect a part of the unlabelled voxels to belong to particles, by the probabilities that the loss has not weighted yet."""
+    p = likely[trust == Trust.UNLABELLED]
+    return float((p / (p + positive_weight * (1 - p))).mean()) if len(p) else 0.0
 
 
 def learning_rate(peak: float, fraction: float) -> float:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from core.sampling import Ground
 
 KIND = "deepetpicker training state"
-VERSION = 1
+VERSION = 2
 MAY_CHANGE = ("start", "steps", "minutes", "device", "precision", "tile")  # settings, when a run is resumed
 KEPT_EVERY = 60.0  # seconds after which the state is written down between validations, for a process that is killed
 PATIENCE = 5  # steps in a row whose loss is not finite before training gives up

@@ -76,7 +76,7 @@ def assert_same(one, two):
 @pytest.mark.parametrize("classes", [1, 2])
 @pytest.mark.parametrize("loss", ["mixed", "dice"])
 def test_a_few_steps_lower_the_loss(preset, classes, loss):
-    learner = Learner(config(preset, loss=loss, augment=False, hard_fraction=0.0), classes, CPU)
+    learner = Learner(config(preset, loss=loss, augment=False, hard_margin=0.0), classes, CPU)
     seen = [learner.step([crop(classes=classes)], i, 1e-2) for i in range(12)]
     assert all(map(math.isfinite, seen))
     assert seen[-1] < 0.93 * seen[0]
@@ -195,16 +195,39 @@ def test_exactly_the_most_particle_like_unlabelled_voxels_are_left_out(channels,
     if channels > 1 and kind == "certain":
         logits[:, 0] = 60
     trust = torch.randint(0, 3, (2, 1, 8, 8, 8), generator=generator).to(torch.uint8)
-    weights = learning._weights(trust, logits, fraction)
+    likely = learning._likely(logits)
+    weights = learning._weights(trust, likely, fraction)
     unlabelled = trust == Trust.UNLABELLED
     spared = unlabelled & (weights == 0)
-    p = learning.probabilities(logits)
-    likely = p if channels == 1 else 1 - p[:, :1]
     assert int(spared.sum()) == int(fraction * int(unlabelled.sum()))
     assert (weights[trust == Trust.LABEL] == 1).all()
     assert (weights[trust == Trust.NOTHING] == 0).all()
     if spared.any():
         assert likely[spared].min() >= likely[unlabelled & ~spared].max()
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_the_share_of_particles_is_what_the_unweighted_probabilities_add_up_to(classes):
+    logits = torch.zeros(1, 1 if classes == 1 else 3, 4, 4, 4)
+    logits[:, -1, 0] = {1: 10.0, 2: 20.0}[classes]  # a quarter is almost surely a particle
+    logits[:, 0, 1:] += {1: -10.0, 2: 20.0}[classes]
+    trust = torch.full((1, 1, 4, 4, 4), int(Trust.UNLABELLED), dtype=torch.uint8)
+    likely = learning._likely(logits)
+    assert learning._share(trust, likely, 5.0) == pytest.approx(0.25, abs=1e-3)
+    assert learning._share(trust, torch.full_like(likely, 0.5), 5.0) == pytest.approx(1 / 6)
+    trust[:, :, 0] = Trust.LABEL
+    assert learning._share(trust, likely, 5.0) == pytest.approx(0, abs=1e-3)
+    assert learning._share(torch.zeros_like(trust), likely, 5.0) == 0
+
+
+def test_what_is_left_out_follows_what_the_network_holds_for_particles():
+    learner = Learner(config(augment=False, hard_margin=1.0), 1, CPU)
+    before = learner.share
+    learner.step([crop()], 0, 1e-3)
+    assert learner.share != before
+    other = Learner(config(seed=5), 1, CPU)
+    other.load_state(copy.deepcopy(learner.state()))
+    assert other.share == learner.share
 
 
 def test_the_learning_rate_rises_for_a_tenth_and_falls_for_the_rest():
