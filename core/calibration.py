@@ -105,6 +105,26 @@ def calibrated(raw: ArrayLike, calibration: tuple[float, float]) -> FloatArray:
     return np.asarray(expit(slope * logit(np.clip(np.asarray(raw, float), LEAST, 1 - LEAST)) + offset), np.float32)
 
 
+def expected_f1(scores: ArrayLike, threshold: float) -> float:
+    """Expect an F1 from calibrated scores alone.
+
+    Parameters
+    ----------
+    scores : ArrayLike
+        Calibrated scores of all candidates of one class.
+    threshold : float
+        From which score on candidates count.
+
+    Returns
+    -------
+    float
+        2 · Σ p / (picks + truth) with the sum over the picks, and Σ p of all candidates for the truth; 0 without candidates.
+    """
+    p = np.asarray(scores, float)
+    picked = p[p >= threshold]
+    return float(2 * picked.sum() / (len(picked) + p.sum())) if len(p) else 0.0
+
+
 def best_expected_threshold(scores: ArrayLike, truth: float) -> float:
     """Choose the threshold with the best F1 that calibrated scores promise.
 

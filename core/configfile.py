@@ -23,6 +23,8 @@ DESK = (
     "afterwards",
 )  # what the settings of a project hold besides; a run does not need it
 
+RETIRED = {"TrainConfig": ("hard_fraction",)}  # settings of earlier versions, which networks and projects of then still hold
+
 
 def config_from_dict(kind: type[Any], values: dict[str, Any], where: str = "") -> Any:
     """Build a configuration from plain data and refuse what it does not know.
@@ -44,9 +46,10 @@ def config_from_dict(kind: type[Any], values: dict[str, Any], where: str = "") -
     Raises
     ------
     ConfigError
-        For unknown names, wrong types and values out of range.
+        For unknown names, wrong types and values out of range; names of earlier versions are passed over.
     """
     known = {f.name for f in fields(kind)}
+    values = {name: value for name, value in values.items() if name not in RETIRED.get(kind.__name__, ())}
     for name in values:
         place = f" in [{where}]" if where else ""
         _require(name in known, f"Unknown setting {name!r}{place}; known are {', '.join(sorted(known))}.")

@@ -11,7 +11,7 @@ from core.io.volumes import write_mrc
 from core.networkfile import note_thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from core.checkpoint import Checkpoint
@@ -34,14 +34,14 @@ class Trained:
     ----------
     model : Path
         Where it was saved.
-    f1 : float
-        Picking F1 on the held-back clicks.
+    worth : str
+        How good it is, as part of a sentence.
     thresholds : dict[int, float]
         Best score threshold of each class id.
     """
 
     model: Path
-    f1: float
+    worth: str
     thresholds: dict[int, float]
 
 
@@ -120,7 +120,27 @@ def kept_network(best: Checkpoint, model: Path) -> Trained:
 
     save_checkpoint(best, model)
     note_thresholds(model, best.classes, best.thresholds)
-    return Trained(model=model, f1=best.metrics["f1"], thresholds=best.thresholds)
+    return Trained(model=model, worth=worth(best.metrics), thresholds=best.thresholds)
+
+
+def worth(metrics: Mapping[str, float]) -> str:
+    """Say how good a network is.
+
+    Parameters
+    ----------
+    metrics : Mapping[str, float]
+        Of its checkpoint.
+
+    Returns
+    -------
+    str
+        Part of a sentence.
+    """
+    if "f1" in metrics:
+        return f"F1 {metrics['f1']:.2f} on what was held back"
+    if "expected_f1" in metrics:
+        return f"F1 about {metrics['expected_f1']:.2f}, estimated from the scores"
+    return "F1 not known yet"
 
 
 def salvaged(run: Path, model: Path) -> Generator[Message, None, Trained | None]:

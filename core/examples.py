@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Role = Literal["both", "train", "validation"]
 
 SMALLEST_DIAMETER = 4  # voxels; a smaller particle cannot be told from noise
-FEWEST_TO_DIVIDE = 5  # clicks; of fewer, none is held back
+FEWEST_TO_DIVIDE = 5  # clicks of a tomogram; of fewer, none is held back
+ENOUGH_TO_DIVIDE = 20  # clicks for each class; of fewer, each is worth more as a lesson than as a test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,12 +160,25 @@ def divide(
     if not validation and config.split == "tomogram":
         training, validation = _spare_tomogram(training, classes)
         notices.append(f"Tomogram {validation[0].tomogram.id!r} is held back for validation.")
-    elif not validation and config.split == "clicks":
+    elif not validation and config.split == "clicks" and _enough(training, classes):
         training, validation = _spare_slabs(training, classes, config.validation)
     if not any(_teaches(e, classes) for e in validation):
-        notices.append("Nothing is held back, so scores are measured on the training part and are too good to be true.")
+        notices.append("Nothing is held back to measure F1 on, so that it is only estimated." + _advice(training, classes, config))
         validation = training
     return training, validation, notices
+
+
+def _enough(examples: Sequence[Example], classes: Sequence[ClassSpec]) -> bool:
+    """Tell whether clicks can be spared; where all is annotated, a few of them tell much, since all other picks are wrong."""
+    numbers = [spec.id for spec in classes]
+    clicks = sum(int(np.isin(e.accepted.class_ids, numbers).sum()) for e in examples if e.role == "both")
+    return clicks >= ENOUGH_TO_DIVIDE * len(classes) or any(e.complete for e in examples)
+
+
+def _advice(examples: Sequence[Example], classes: Sequence[ClassSpec], config: TrainConfig) -> str:
+    if config.split != "clicks" or _enough(examples, classes):
+        return ""
+    return f" With {ENOUGH_TO_DIVIDE} clicks for each class or more, some are held back."
 
 
 def _teaches(example: Example, classes: Sequence[ClassSpec]) -> bool:

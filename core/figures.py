@@ -230,6 +230,10 @@ def _key(marks: list[_Marks], trained: Box | None) -> list[Line2D | Patch]:
     return handles
 
 
+def _or_gap(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
 def training_figure(history: Sequence[EpochDone], path: Path) -> None:
     """Draw loss and picking F1 against the step, with the best checkpoint and its threshold marked.
 
@@ -244,13 +248,13 @@ def training_figure(history: Sequence[EpochDone], path: Path) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
     steps = [done.step for done in history]
     upper.plot(steps, [done.loss for done in history], marker="o", color="#1565c0", label="training part")
-    upper.plot(steps, [done.validation_loss for done in history], marker="s", color="#ef6c00", label="held-back part")
+    upper.plot(steps, [_or_gap(done.validation_loss) for done in history], marker="s", color="#ef6c00", label="held-back part")
     upper.set(ylabel="loss (lower is better)", title="Training")
     upper.legend(frameon=False, fontsize=9)
-    lower.plot(steps, [done.f1 for done in history], marker="o", color="#2e7d32")
+    lower.plot(steps, [_or_gap(done.f1) for done in history], marker="o", color="#2e7d32")
     lower.set(ylabel="F1 of picks, held-back part", xlabel="training step", ylim=(0, 1.05))
     best = next((done for done in reversed(history) if done.best), None)
-    if best is not None:
+    if best is not None and best.f1 is not None:
         label = f"best: F1 {best.f1:.2f} at score ≥ {best.threshold:.2f}, step {best.step}"
         lower.plot([best.step], [best.f1], marker="*", markersize=16, color="#c62828", linestyle="none", label=label)
         lower.legend(frameon=False, fontsize=9, loc="lower right")

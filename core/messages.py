@@ -53,10 +53,13 @@ class EpochDone:
         Optimiser steps taken so far.
     seconds : float
         Training time so far, over all resumed runs.
-    loss, validation_loss : float
-        Mean training loss since the last validation, and loss on the held-back part.
-    f1 : float
-        Best picking F1 over thresholds on the held-back part, 0..1.
+    loss : float
+        Mean training loss since the last validation.
+    validation_loss : float | None
+        Loss on the held-back part; None where nothing is held back.
+    f1 : float | None
+        Best picking F1 over thresholds on the held-back part, 0..1; where nothing is held back, the one that the scores promise
+        at the end of training, and None before it.
     threshold : float
         Calibrated score from which candidates count with this network, mean over the classes.
     learning_rate : float
@@ -68,8 +71,8 @@ class EpochDone:
     step: int
     seconds: float
     loss: float
-    validation_loss: float
-    f1: float
+    validation_loss: float | None
+    f1: float | None
     threshold: float
     learning_rate: float
     best: bool

@@ -184,7 +184,9 @@ def _line(message: Message, stage: str) -> tuple[str, str]:
         return message.text, stage
     if isinstance(message, EpochDone):
         best = ", the best so far" if message.best else ""
-        figures = f"loss {message.loss:.4f}, held-back loss {message.validation_loss:.4f}, F1 {message.f1:.3f}"
+        held = "" if message.validation_loss is None else f", held-back loss {message.validation_loss:.4f}"
+        f1 = "" if message.f1 is None else f", F1 {message.f1:.3f}"
+        figures = f"loss {message.loss:.4f}{held}{f1}"
         return f"Step {message.step}, {message.seconds / 60:.1f} min: {figures}{best}", stage
     if isinstance(message, Progress) and message.stage != stage:
         return message.stage, message.stage

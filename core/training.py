@@ -23,7 +23,7 @@ from core.preprocess import preprocess
 from core.pretrained import pretrained
 from core.sampling import Sampler, ground
 from core.transfer import handed_on
-from core.validation import Verdict, validate
+from core.validation import Verdict, looked_at, unmeasured, validate
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -69,7 +69,8 @@ def train(
 ) -> Generator[Message, None, Checkpoint]:
     """Train a network to find particles.
 
-    The run folder gets ``config.toml``, ``best.pt`` (the checkpoint with the best picking F1), ``last.pt`` (all that resuming
+    The run folder gets ``config.toml``, ``best.pt`` (the checkpoint with the best picking F1, or the last one where nothing is held
+    back), ``last.pt`` (all that resuming
     needs) and ``history.json``. A run that was killed and is resumed ends with the same weights as one that was not.
 
     Parameters
@@ -114,6 +115,8 @@ def train(
     for example in examples:
         prepared[example.tomogram.id] = yield from preprocess(example.tomogram, config.preprocess, cache)
     grounds, held = ([ground(e, prepared[e.tomogram.id], classes) for e in part] for part in (training, validation))
+    if validation is training:
+        held = []
     learner = Learner(config, len(classes), devices.choose(config.train.device, config.train.precision))
     voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
     if start is None and not resume and config.train.start == "pretrained" and config.network.preset == "fast":
@@ -179,7 +182,9 @@ def _steps(
         # looked at first, so that a run that ended between a step and its validation goes on with the validation
         validated = int(min(_fraction(course, config), 1.0) * config.train.validations) > course.validated
         if validated:
-            yield from _validation(learner, course, held, template, run)
+            yield from (
+                _validation(learner, course, held, template, run) if held else _checkpoint(learner, course, grounds, template, run)
+            )
         if validated or time.monotonic() - written > KEPT_EVERY:
             _write_down(learner, course, config, run)
             written = time.monotonic()
@@ -231,8 +236,36 @@ def _validation(
     score = [round(verdict.f1, 4), round(verdict.average_precision, 4), -validation_loss]
     best = score > course.best
     if best:
-        save_checkpoint(_judged(template, learner, verdict, course.step), run / "best.pt")
+        save_checkpoint(_judged(template, learner, verdict, course.step, held=True), run / "best.pt")
         course.best = score
+    yield _told(learner, course, config, verdict, began, (validation_loss, verdict.f1, best))
+
+
+def _checkpoint(
+    learner: Learner, course: _Course, grounds: list[Ground], template: Checkpoint, run: Path
+) -> Generator[Message, None, None]:
+    """Keep the network where nothing is held back; only at the end is it looked at what it finds."""
+    config, began = template.config, time.monotonic()
+    verdict = unmeasured(template.classes, config.train.loss)
+    if _fraction(course, config) >= 1:
+        look = scanner(learner.best_network, config.network.preset, config.train.patch, learner.compute, config.pick)
+        taught = [looked_at(part) for part in grounds if len(part.centres)]
+        verdict = yield from validate(look, taught, template.classes, config)
+    save_checkpoint(_judged(template, learner, verdict, course.step, held=False), run / "best.pt")
+    f1 = verdict.expected if math.isfinite(verdict.expected) else None
+    yield _told(learner, course, config, verdict, began, (None, f1, True))
+
+
+def _told(
+    learner: Learner,
+    course: _Course,
+    config: RunConfig,
+    verdict: Verdict,
+    began: float,
+    figures: tuple[float | None, float | None, bool],
+) -> EpochDone:
+    """Count the time since this began, and say how training stands: loss on the held-back part, F1, whether it is the best."""
+    validation_loss, f1, best = figures
     finite = [v for v in course.recent if math.isfinite(v)]
     course.recent.clear()
     course.seconds += time.monotonic() - began
@@ -242,18 +275,19 @@ def _validation(
         seconds=course.seconds,
         loss=float(np.mean(finite)) if finite else math.nan,
         validation_loss=validation_loss,
-        f1=verdict.f1,
+        f1=f1,
         threshold=float(np.mean(list(verdict.thresholds.values()))),
         learning_rate=learner.learning_rate,
         best=best,
     )
     course.history.append(asdict(report))
-    yield report
+    return report
 
 
-def _judged(template: Checkpoint, learner: Learner, verdict: Verdict, step: int) -> Checkpoint:
+def _judged(template: Checkpoint, learner: Learner, verdict: Verdict, step: int, held: bool) -> Checkpoint:
     weights: dict[str, torch.Tensor] = {
         name: value.detach().to("cpu", copy=True).contiguous() for name, value in learner.best_network.state_dict().items()
     }
-    figures = {"f1": verdict.f1, "average_precision": verdict.average_precision, "step": float(step)}
-    return replace(template, weights=weights, calibration=verdict.calibration, thresholds=verdict.thresholds, metrics=figures)
+    figures = {"f1": verdict.f1, "average_precision": verdict.average_precision} if held else {"expected_f1": verdict.expected}
+    metrics = {name: value for name, value in figures.items() if math.isfinite(value)} | {"step": float(step)}
+    return replace(template, weights=weights, calibration=verdict.calibration, thresholds=verdict.thresholds, metrics=metrics)

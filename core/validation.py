@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.calibration import IDENTITY, best_expected_threshold, calibrated, fit_calibration, fit_mixture
+from core.calibration import IDENTITY, best_expected_threshold, calibrated, expected_f1, fit_calibration, fit_mixture
 from core.losses import POSITIVE_WEIGHT
 from core.messages import Progress
 from core.metrics import Ranking, best_threshold, figures, rank
 from core.particles import ParticleTable, Status
 from core.sampling import accepted_truth
 from core.scanning import Found, scan, targets
+from core.tomogram import Box
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from core.types import BoolArray, Positions, Voxels
 
 FEW = 20  # known hits, with fewer of which the scores of right and wrong picks cannot be told from the data
+MOST_LOOKED_AT = 40_000_000  # voxels of a tomogram in which a network is looked at where nothing is held back
 MATCH = 0.5  # reach of a hit in particle radii
 
 
@@ -41,6 +43,8 @@ class Verdict:
     f1, average_precision : float
         Means over the classes that are held back, the F1 at each class's best threshold. Where not every particle was clicked,
         only picks that are known to be right or wrong count.
+    expected : float
+        F1 that the calibrated scores promise at the thresholds, mean over the classes.
     calibration : dict[int, tuple[float, float]]
         For each class id, slope and offset of the score's logit; with few known hits they follow from the loss alone.
     thresholds : dict[int, float]
@@ -49,6 +53,7 @@ class Verdict:
 
     f1: float
     average_precision: float
+    expected: float
     calibration: dict[int, tuple[float, float]]
     thresholds: dict[int, float]
 
@@ -90,9 +95,61 @@ def validate(
     return Verdict(
         f1=float(np.mean([best_threshold(ranking)[1] for ranking in scored])) if scored else 0.0,
         average_precision=float(np.mean([figures(ranking).average_precision for ranking in scored])) if scored else 0.0,
+        expected=float(np.mean([_promised(pooled[class_id], *judged[class_id]) for class_id in pooled])),
         calibration={class_id: calibration for class_id, (calibration, _) in judged.items()},
         thresholds={class_id: threshold for class_id, (_, threshold) in judged.items()},
     )
+
+
+def unmeasured(classes: Sequence[ClassSpec], loss: Loss) -> Verdict:
+    """Judge a network without looking at anything.
+
+    Parameters
+    ----------
+    classes : Sequence[ClassSpec]
+        What it finds.
+    loss : Loss
+        What it was trained with.
+
+    Returns
+    -------
+    Verdict
+        The calibration that follows from the loss, and even chances as the threshold; its figures are not numbers.
+    """
+    ids = [spec.id for spec in classes]
+    nothing = math.nan
+    return Verdict(
+        f1=nothing,
+        average_precision=nothing,
+        expected=nothing,
+        calibration=dict.fromkeys(ids, _by_the_loss(loss)),
+        thresholds=dict.fromkeys(ids, 0.5),
+    )
+
+
+def looked_at(part: Ground) -> Ground:
+    """Cut a region down to what can be scanned soon.
+
+    Parameters
+    ----------
+    part : Ground
+        With at least one accepted particle.
+
+    Returns
+    -------
+    Ground
+        With a region of about `MOST_LOOKED_AT` voxels at most, around the middle of its clicks.
+    """
+    box = part.example.box
+    side = math.isqrt(MOST_LOOKED_AT // box.shape[0])
+    middle = np.median(part.example.accepted.positions, axis=0)
+    low, high = list(box.low), list(box.high)
+    for axis in (1, 2):
+        if box.shape[axis] > side:
+            low[axis] = int(np.clip(middle[axis] - side / 2, box.low[axis], box.high[axis] - side))
+            high[axis] = low[axis] + side
+    region = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    return replace(part, example=replace(part.example, region=region))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +168,10 @@ def _calibration_and_threshold(known: _Evidence, loss: Loss) -> tuple[tuple[floa
     calibration = _by_the_loss(loss) if few else fit_mixture(known.ranking, known.unknown)
     scores = calibrated(np.concatenate([known.ranking.scores, known.unknown]), calibration)
     return calibration, best_expected_threshold(scores, float(scores.sum()))
+
+
+def _promised(known: _Evidence, calibration: tuple[float, float], threshold: float) -> float:
+    return expected_f1(calibrated(np.concatenate([known.ranking.scores, known.unknown]), calibration), threshold)
 
 
 def _by_the_loss(loss: Loss) -> tuple[float, float]:

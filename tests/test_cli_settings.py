@@ -7,7 +7,7 @@ import pytest
 import rich.progress
 
 from core.cli.options import parsed_box
-from core.cli.report import Follower, Report, duration, table
+from core.cli.report import Follower, Report, duration, epoch_line, table
 from core.cli.settings import run_config
 from core.config import RunConfig
 from core.configfile import config_to_toml
@@ -123,6 +123,12 @@ def test_a_followed_job_shows_stage_time_left_loss_and_best(
     for part in ("Mind the [gap].", "Training: 50%", "1 min 30 s left", "loss 0.500", "F1 0.800", "best so far"):
         assert part in err
     assert report.notices == ["Mind the [gap]."]
+
+
+def test_where_nothing_is_held_back_nothing_is_said_to_be() -> None:
+    state = {"step": 10, "seconds": 65, "loss": 0.5, "validation_loss": None, "threshold": 0.4, "learning_rate": 1e-3, "best": True}
+    assert epoch_line(EpochDone(f1=None, **state)).endswith("loss 0.500")
+    assert epoch_line(EpochDone(f1=0.8, **state)).endswith("loss 0.500  F1 about 0.800 at score 0.40")
 
 
 def test_each_stage_has_one_bar_even_when_it_comes_back() -> None:

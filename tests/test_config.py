@@ -46,6 +46,10 @@ def test_whole_numbers_serve_as_decimals() -> None:
     assert isinstance(config.train.minutes, float)
 
 
+def test_settings_of_earlier_versions_are_passed_over():
+    assert config_from_dict(RunConfig, {"train": {"hard_fraction": 0.02, "steps": 5}}).train == TrainConfig(steps=5)
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [

@@ -111,7 +111,7 @@ def test_two_tomograms_of_one_name_are_refused():
 @pytest.mark.parametrize("shape", [SHAPE, (32, 64, 48)])
 @pytest.mark.parametrize(("n", "fraction", "held"), [(40, 0.2, 8), (40, 0.5, 20), (5, 0.2, 1), (12, 0.1, 1)])
 def test_a_slab_with_that_part_of_the_clicks_is_held_back(shape, n, fraction, held):
-    whole = example(spread(n, 1, shape), shape=shape)
+    whole = example(spread(n, 1, shape), shape=shape, complete=True)
     training, validation, notices = divide([whole], [RIBOSOME], replace(CONFIG, validation=fraction))
     (near,), (far,) = training, validation
     axis = 1 if shape[1] > shape[2] else 2
@@ -124,12 +124,12 @@ def test_a_slab_with_that_part_of_the_clicks_is_held_back(shape, n, fraction, he
 
 def test_clicks_side_by_side_are_not_parted_from_their_slab():
     positions = np.array([[5, 5, x] for x in (10, 10, 10, 10, 50, 50)], float)
-    _, (far,), _ = divide([example(positions)], [RIBOSOME], CONFIG)
+    _, (far,), _ = divide([example(positions, complete=True)], [RIBOSOME], CONFIG)
     assert len(far.accepted) == 2
-    at_one_place = example(np.full((6, 3), 10.0))
+    at_one_place = example(np.full((6, 3), 10.0), complete=True)
     training, validation, notices = divide([at_one_place], [RIBOSOME], CONFIG)
     assert training == validation == [at_one_place]
-    assert "too good to be true" in notices[0]
+    assert "only estimated" in notices[0]
 
 
 def test_a_tomogram_is_not_divided_if_all_its_clicks_are_in_the_slab():
@@ -141,18 +141,29 @@ def test_a_tomogram_is_not_divided_if_all_its_clicks_are_in_the_slab():
 
 def test_a_slab_lies_within_the_region():
     region = Box((4, 8, 16), (28, 40, 60))
-    (near,), (far,), _ = divide([example(spread(60), region=region)], [RIBOSOME], CONFIG)
+    (near,), (far,), _ = divide([example(spread(60), region=region, complete=True)], [RIBOSOME], CONFIG)
     assert near.box.low == region.low
     assert far.box.high == region.high
     assert near.box.high[2] == far.box.low[2]
 
 
-@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("n", [1, 4, 19])
 def test_of_few_clicks_none_is_held_back_and_it_is_said(n):
     few = example(spread(n))
     training, validation, notices = divide([few], [RIBOSOME], CONFIG)
     assert training == validation == [few]
-    assert notices == ["Nothing is held back, so scores are measured on the training part and are too good to be true."]
+    assert notices[0].endswith("only estimated. With 20 clicks for each class or more, some are held back.")
+
+
+def test_it_takes_enough_clicks_of_every_class_to_hold_some_back():
+    clicks = [1] * 20 + [4] * 19
+    for more, held in (([], False), ([4], True)):
+        ids = clicks + more
+        _, validation, notices = divide([example(spread(len(ids)), ids)], [RIBOSOME, FERRITIN], CONFIG)
+        assert (validation[0].region is not None) == held
+        assert bool(notices) != held
+    (_,), (far,), _ = divide([example(spread(9), complete=True)], [RIBOSOME], CONFIG)
+    assert far.region is not None
 
 
 def test_splitting_off_nothing_is_possible():
@@ -163,7 +174,7 @@ def test_splitting_off_nothing_is_possible():
 
 
 def both_kinds(ferritin_at):
-    clicks = spread(20, shape=(32, 48, 40))
+    clicks = spread(40, shape=(32, 48, 40))
     return example(np.concatenate([clicks, ferritin_at]), [1] * len(clicks) + [4] * len(ferritin_at))
 
 
@@ -247,7 +258,7 @@ def test_roles_go_before_the_split(split):
 
 
 def test_a_tomogram_for_training_only_keeps_all_its_clicks():
-    examples = [*named("a"), *named("b", role="train")]
+    examples = [*named("a", complete=True), *named("b", role="train")]
     training, validation, _ = divide(examples, [RIBOSOME], CONFIG)
     assert training[1] is examples[1]
     assert [e.tomogram.id for e in validation] == ["a"]

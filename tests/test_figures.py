@@ -87,9 +87,10 @@ def test_no_picks_make_a_picture_too(tmp_path: Path) -> None:
     assert imread(path).shape[2] == 4
 
 
-def epoch(step: int, f1: float, best: bool) -> EpochDone:
+def epoch(step: int, f1: float | None, best: bool, held: bool = True) -> EpochDone:
+    lost = 1.2 / step if held else None
     return EpochDone(
-        step=step, seconds=step, loss=1 / step, validation_loss=1.2 / step, f1=f1, threshold=0.4, learning_rate=1e-3, best=best
+        step=step, seconds=step, loss=1 / step, validation_loss=lost, f1=f1, threshold=0.4, learning_rate=1e-3, best=best
     )
 
 
@@ -100,6 +101,14 @@ def test_the_course_of_training_is_drawn(tmp_path: Path, history: list[EpochDone
     path = tmp_path / "training.png"
     training_figure(history, path)
     assert (count(path, (198, 40, 40)) > 20) == bool(history)
+
+
+def test_where_nothing_was_held_back_only_the_end_has_an_f1(tmp_path: Path) -> None:
+    path = tmp_path / "training.png"
+    training_figure([epoch(10, None, True, held=False), epoch(20, 0.8, True, held=False)], path)
+    assert count(path, (198, 40, 40)) > 20
+    training_figure([epoch(10, None, True, held=False)], path)
+    assert count(path, (198, 40, 40)) == 0
 
 
 def test_a_figure_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from core.config import RunConfig, TrainConfig
 from core.configfile import config_to_toml
+from core.errands import worth
 from core.errors import ProjectError
 from core.io.volumes import write_mrc
 from core.messages import EpochDone, Notice, Progress, drain
@@ -120,3 +121,15 @@ def test_a_log_that_cannot_be_written_costs_neither_the_result_nor_the_reason(tm
         assert drain(logged(job(fail), tmp_path), heard.append) == 7
     assert len(heard) == 5
     assert [one.text for one in heard if isinstance(one, Notice) and "Cannot write" in one.text and LOG in one.text]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"f1": 0.912, "step": 5}, "F1 0.91 on what was held back"),
+        ({"expected_f1": 0.5}, "F1 about 0.50, estimated from the scores"),
+        ({"step": 5}, "F1 not known yet"),
+    ],
+)
+def test_a_network_is_said_to_be_as_good_as_is_known(metrics: dict[str, float], said: str) -> None:
+    assert worth(metrics) == said

@@ -402,7 +402,30 @@ def test_a_class_without_held_back_clicks_is_no_error(tmp_path):
 def test_nothing_held_back_is_said(tmp_path):
     heard = []
     drain(job(tmp_path, trained_with(steps=1, validations=1, split="none")), heard.append)
-    assert any(isinstance(m, Notice) and "too good to be true" in m.text for m in heard)
+    assert any(isinstance(m, Notice) and "only estimated" in m.text for m in heard)
+
+
+def test_where_nothing_is_held_back_the_last_network_is_kept_and_looked_at_once(tmp_path):
+    heard = []
+    checkpoint = drain(train([example(complete=False)], [CLASS], CONFIG, tmp_path), heard.append)
+    done = [m for m in heard if isinstance(m, EpochDone)]
+    assert [m.step for m in done] == [2, 4, 6]
+    assert all(m.best and m.validation_loss is None for m in done)
+    assert [m.f1 is None for m in done] == [True, True, False]
+    assert checkpoint.metrics == {"step": 6, "expected_f1": done[-1].f1}
+    assert sum(isinstance(m, Progress) and m.stage == "Validating" and m.done == m.total for m in heard) == 1
+
+
+def test_a_run_that_ends_early_has_a_network_that_was_not_looked_at(tmp_path):
+    job = train([example(complete=False)], [CLASS], CONFIG, tmp_path)
+    for message in job:
+        if isinstance(message, EpochDone):
+            job.close()
+    kept = load_checkpoint(tmp_path / "best.pt")
+    assert kept.metrics == {"step": 2}
+    assert kept.thresholds == {3: 0.5}
+    finished = drain(train([example(complete=False)], [CLASS], CONFIG, tmp_path, resume=True))
+    assert finished.metrics.keys() == {"step", "expected_f1"}
 
 
 def test_several_tomograms_of_different_voxel_sizes_are_learnt_together(tmp_path):

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from core import validation
+from core.calibration import expected_f1
 from core.config import PickConfig, RunConfig
 from core.device import Compute
 from core.examples import Example
@@ -18,7 +20,7 @@ from core.preprocess import Prepared
 from core.sampling import ground
 from core.tiling import plan
 from core.tomogram import Box, Tomogram
-from core.validation import validate
+from core.validation import looked_at, unmeasured, validate
 
 SHAPE = (40, 60, 60)
 CLASS, OTHER = ClassSpec(id=3, name="large", diameter=120.0), ClassSpec(id=7, name="rare", diameter=120.0)
@@ -190,3 +192,26 @@ def test_only_progress_is_told():
     drain(validate(Reader(seen()), [held()], (CLASS,), CONFIG), said.append)
     assert said
     assert all(isinstance(m, Progress) and m.stage == "Validating" for m in said)
+
+
+def test_a_large_region_is_cut_down_around_its_clicks(monkeypatch):
+    part = held(CENTRES[:4], complete=False)
+    assert looked_at(part).example.box == part.example.box
+    monkeypatch.setattr(validation, "MOST_LOOKED_AT", part.example.box.shape[0] * 20**2)
+    cut = looked_at(part).example.box
+    assert cut.shape == (part.example.box.shape[0], 20, 20)
+    assert part.example.box.contains(np.array([cut.low, np.array(cut.high) - 1], float)).all()
+    assert cut.contains(np.median(CENTRES[:4], axis=0)[None]).all()
+
+
+def test_the_f1_that_is_promised_is_that_of_the_probabilities():
+    assert expected_f1([0.9, 0.7, 0.2], 0.5) == pytest.approx(2 * 1.6 / (2 + 1.8))
+    assert expected_f1([], 0.5) == 0
+    assert 0 < verdict(Reader(seen()), [held(CENTRES[:6], complete=False)]).expected <= 1
+
+
+def test_who_looks_at_nothing_promises_nothing():
+    found = unmeasured([CLASS], "mixed")
+    assert np.isnan([found.f1, found.average_precision, found.expected]).all()
+    assert found.calibration == {3: (1.0, pytest.approx(-np.log(POSITIVE_WEIGHT)))}
+    assert found.thresholds == {3: 0.5}

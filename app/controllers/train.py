@@ -171,8 +171,7 @@ class TrainController(QObject):
     def _on_message(self, message: Any) -> None:
         if isinstance(message, EpochDone):
             self._panel.curves.add(message)
-            best = " — the best so far" if message.best else ""
-            self._panel.result.setText(f"F1 {message.f1:.2f} after {message.seconds / 60:.1f} min{best}")
+            self._panel.result.setText(f"{self._stands(message)} after {message.seconds / 60:.1f} min")
         elif isinstance(message, Notice):
             self.said.emit(message.text)
         if isinstance(message, EpochDone | Notice):
@@ -192,8 +191,16 @@ class TrainController(QObject):
         self._session.set_model(trained.model)
         for number, threshold in trained.thresholds.items():
             self._session.set_threshold(number, threshold)
-        self._panel.result.setText(f"Done: F1 {trained.f1:.2f}. Now pick (step 4).{self._moved(before, trained.thresholds)}")
+        self._panel.result.setText(f"Done: {trained.worth}. Now pick (step 4).{self._moved(before, trained.thresholds)}")
         self.trained.emit()
+
+    @staticmethod
+    def _stands(message: EpochDone) -> str:
+        if message.f1 is None:
+            return f"Loss {message.loss:.2f}"
+        if message.validation_loss is None:
+            return f"F1 about {message.f1:.2f}"
+        return f"F1 {message.f1:.2f}{', the best so far,' if message.best else ''}"
 
     def _moved(self, before: dict[int, float], after: dict[int, float]) -> str:
         """Say which thresholds are others now; a network scores in its own way, so that those of the last one do not fit it."""

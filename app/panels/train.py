@@ -68,7 +68,7 @@ class Curves(pg.PlotWidget):
         )
         self._score_box.addItem(self._score)
         item.vb.sigResized.connect(self._on_resized)
-        self.points: list[tuple[float, float, float]] = []
+        self.points: list[tuple[float, float, float | None]] = []
         self._empty = pg.TextItem("Loss and F1 appear here while it trains", AXIS, anchor=(0.5, 0.5))
         item.vb.addItem(self._empty, ignoreBounds=True)
         self._draw()
@@ -84,9 +84,9 @@ class Curves(pg.PlotWidget):
         self._draw()
 
     def _draw(self) -> None:
-        minutes, loss, score = ([point[i] for point in self.points] for i in range(3))
-        self._loss.setData(minutes, loss)
-        self._score.setData(minutes, score)
+        measured = [(minutes, score) for minutes, _, score in self.points if score is not None]
+        self._loss.setData([point[0] for point in self.points], [point[1] for point in self.points])
+        self._score.setData([minutes for minutes, _ in measured], [score for _, score in measured])
         self._empty.setVisible(not self.points)
         self._empty.setPos(self.getPlotItem().vb.viewRect().center())
 
@@ -112,7 +112,7 @@ class TrainPanel(QWidget):
         self.train.clicked.connect(self.train_requested)
         layout.addWidget(self.train)
         self._add_runs(layout)
-        self.legend = hint("Blue: loss, lower is better. Orange: F1 on held-back marks, 1 is perfect.")
+        self.legend = hint("Blue: loss, lower is better. Orange: F1, 1 is perfect (with few marks, estimated at the end).")
         self.curves = Curves()
         self.result = heading("")
         self.result.setWordWrap(True)

@@ -108,7 +108,7 @@ def _train(
     resume: bool,
     start: Checkpoint | None,
 ) -> None:
-    from core.errands import kept_network
+    from core.errands import kept_network, worth
     from core.runs import logged
     from core.training import train
 
@@ -125,7 +125,7 @@ def _train(
     report.result(
         {"run": str(run), "model": str(model), "metrics": checkpoint.metrics, "thresholds": thresholds},
         table("", ("class", "threshold"), list(thresholds.items())),
-        f"F1 on the held-back part: {checkpoint.metrics['f1']:.3f}. Trained network: {model}",
+        f"{worth(checkpoint.metrics)}. Trained network: {model}",
     )
 
 
