@@ -143,11 +143,21 @@ class Session:
     @property
     def shown(self) -> BoolArray:
         """(n,) all but the candidates that do not count; the same as `core.review.shown`, in less time."""
+        return self.placed & above(self.table, self.review)
+
+    @property
+    def placed(self) -> BoolArray:
+        """(n,) all but the candidates that lie in a margin or too near a better one, whatever they score."""
         if self.tomogram is None:
             return np.ones(len(self.table), np.bool_)
         if self._placed is None:
             self._placed = placed(self.table, self.review, self.classes, self.tomogram.shape, self.tomogram.voxel_size)
-        return self._placed & above(self.table, self.review)
+        return self._placed
+
+    @property
+    def seen(self) -> BoolArray:
+        """(n,) what is drawn: all that are shown, and the selected one in any case."""
+        return self.shown | (self.table.ids == (self.selected or 0))
 
     def ids(self, status: Status, class_id: int | None = None, *, shown: bool | None = None) -> IntArray:
         """Return ids of particles of one status, of one class or all, shown, hidden, or both."""

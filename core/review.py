@@ -147,6 +147,24 @@ def _judged(found: ParticleTable, known: ParticleTable, classes: Mapping[int, Cl
     return taken(found, accepted, classes, voxel_size) | taken(found, rejected, classes, voxel_size, REFUSED)
 
 
+def doubtful(scores: FloatArray) -> IntArray:
+    """Put candidates in the order in which a judgement tells most: even chances first (uncertainty sampling).
+
+    Lewis & Gale 1994, doi 10.1007/978-1-4471-2099-5_1.
+
+    Parameters
+    ----------
+    scores : FloatArray
+        (n,) calibrated scores, which are probabilities of being right.
+
+    Returns
+    -------
+    IntArray
+        (n,) rows; among equals the first comes first.
+    """
+    return np.argsort(np.abs(np.asarray(scores, float) - 0.5), kind="stable")
+
+
 def _classes_of(table: ParticleTable) -> Iterator[tuple[int, BoolArray]]:
     for number in np.flatnonzero(np.bincount(table.class_ids)).tolist():
         yield number, table.class_ids == number

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from core.config import ReviewConfig
@@ -200,6 +200,21 @@ def test_one_pick_is_judged_and_the_next_selected(opened: Application) -> None:
     assert opened.session.selected == 4
     window.reclass_keys[1].trigger()
     assert state(opened)[4] == (2, Status.ACCEPTED)
+
+
+def test_the_most_doubtful_come_first_and_are_seen_though_hidden(opened: Application) -> None:
+    window = opened.window
+    assert 5 not in seen(opened)
+    QTest.mouseClick(window.pick.doubtful, Qt.MouseButton.LeftButton, pos=QPoint(8, window.pick.doubtful.height() // 2))
+    window.forward.trigger()
+    assert opened.session.selected == 4
+    window.forward.trigger()
+    assert opened.session.selected == 5
+    assert 5 in seen(opened)
+    assert window.pick.count.text().startswith("3 of 6 shown")
+    window.accept.trigger()
+    assert state(opened)[5] == (1, Status.ACCEPTED)
+    assert opened.session.selected == 6
 
 
 def test_a_rejected_pick_and_a_mark_can_be_judged_again(opened: Application) -> None:

@@ -8,7 +8,7 @@ import pytest
 from core.config import ReviewConfig
 from core.errors import ConfigError
 from core.particles import ClassSpec, ParticleTable, Status
-from core.review import above, apart, placed, shown, taken, unjudged
+from core.review import above, apart, doubtful, placed, shown, taken, unjudged
 
 SHAPE, VOXEL_SIZE = (40, 60, 80), 10.0
 CLASSES = {1: ClassSpec(id=1, name="ribosome", diameter=200.0), 2: ClassSpec(id=2, name="barrel", diameter=100.0)}
@@ -40,6 +40,11 @@ def test_apart_keeps_what_going_from_the_best_to_the_worst_keeps(distance: float
     rng = np.random.default_rng(seed)
     positions, scores, settled = rng.uniform(0, 60, (300, 3)), rng.uniform(0, 1, 300).round(1), rng.random(300) < 0.1
     np.testing.assert_array_equal(apart(positions, scores, distance, settled), one_by_one(positions, scores, distance, settled))
+
+
+def test_even_chances_are_the_most_doubtful() -> None:
+    assert doubtful(np.array([1.0, 0.4, 0.5, 0.6, 0.0, 0.9])).tolist() == [2, 1, 3, 5, 0, 4]
+    assert doubtful(np.array([])).tolist() == []
 
 
 def test_a_distance_of_exactly_the_limit_is_far_enough() -> None:

@@ -240,7 +240,7 @@ class AnnotateController(QObject):
             sizes=session.sizes,
             colors=colors_of(table.class_ids, table.statuses, palette, selected),
             symbols=symbols_of(table.statuses),
-            shown=session.shown,
+            shown=session.seen,
         )
 
     def _show_all(self) -> None:
@@ -249,7 +249,7 @@ class AnnotateController(QObject):
         self._show_list()
 
     def _show_review(self) -> None:
-        self._views.set_shown(self._session.shown)
+        self._views.set_shown(self._session.seen)
         self._show_list()
 
     def _show_list(self) -> None:

@@ -16,7 +16,7 @@ from core.errors import PickerError
 from core.messages import Notice, PicksFound
 from core.networkfile import thresholds_of
 from core.particles import ParticleTable, Source, Status, numbered
-from core.review import unjudged
+from core.review import doubtful, unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class PickController(QObject):
         self._found: list[PicksFound] = []
         panel.pick_requested.connect(self.pick)
         panel.model_requested.connect(self._on_panel_model)
-        panel.class_requested.connect(self._on_panel_class)
+        panel.class_requested.connect(lambda _number: self._show())
         panel.review_requested.connect(self._on_panel_review)
         panel.accept_all_requested.connect(self.accept_all)
         panel.reject_all_requested.connect(self.reject_all)
@@ -225,15 +225,17 @@ class PickController(QObject):
             self.fly_requested.emit(following)
 
     def walk(self, by: int) -> None:
-        """Select the next candidate, or the one before, by falling score."""
+        """Select the next candidate, or the one before, by falling score or by rising certainty."""
         following = self._neighbour(by)
         if following is not None:
             self.fly_requested.emit(following)
 
     def _order(self) -> list[int]:
-        table = self._session.table
-        rows = np.flatnonzero((table.statuses == Status.CANDIDATE) & self._session.shown)
-        return [int(i) for i in table.ids[rows[np.argsort(-table.scores[rows], kind="stable")]]]
+        table, most_doubtful = self._session.table, self._panel.doubtful.isChecked()
+        counts = self._session.placed if most_doubtful else self._session.shown
+        rows = np.flatnonzero((table.statuses == Status.CANDIDATE) & counts)
+        order = doubtful(table.scores[rows]) if most_doubtful else np.argsort(-table.scores[rows], kind="stable")
+        return [int(i) for i in table.ids[rows[order]]]
 
     def _neighbour(self, by: int) -> int | None:
         order = self._order()
@@ -287,9 +289,6 @@ class PickController(QObject):
     def _on_panel_review(self, class_id: int, field: str, value: float) -> None:
         if class_id:
             self._session.set_review({class_id: replace(self._session.review_of(class_id), **{field: value})})
-
-    def _on_panel_class(self, _class_id: int) -> None:
-        self._show()
 
     def _show_again(self) -> None:
         none = "" if self._session.model is not None else "Train a first network (step 3): this goes on from it."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -51,6 +52,7 @@ LOW, NEAR, OUTER = (
 ACCEPT_ALL = "Every pick that is shown becomes a particle of yours, for export and for training again"
 REJECT_ALL = "Every pick that is shown is kept as a counter-example and taught as background; undo takes it back"
 RECLASSIFY_ALL = "Every pick that is shown becomes a particle of another class"
+DOUBTFUL = "Go first to the picks, shown or hidden, of which the network is least sure: those answers teach it most"
 REMOVE_HIDDEN = "Picks that are hidden are deleted; undo brings them back"
 
 
@@ -169,6 +171,9 @@ class PickPanel(QScrollArea):
         for button in (self.back, self.accept, self.reject, self.reclassify, self.on):
             row.addWidget(button)
         layout.addLayout(row)
+        self.doubtful = QCheckBox("Most doubtful first")
+        self.doubtful.setToolTip(DOUBTFUL)
+        layout.addWidget(self.doubtful)
         self.one = hint("Click a pick, or go through them with N and P.")
         layout.addWidget(self.one)
         layout.addWidget(rule())
