@@ -106,9 +106,9 @@ class TrainConfig:
     minutes : float
         Training time at most, in minutes; 0 for no limit. The first limit reached ends training.
     patch : int
-        Edge of the cubic training crop in voxels; a multiple of 8.
+        Edge of the cubic training crop in voxels; a multiple of 8. 0: twice the diameter of the largest particle, 64 to 128.
     batch : int
-        Crops a step.
+        Crops a step; where ``patch`` is 0, that many of 64 voxels, or fewer larger ones.
     learning_rate : float
         Peak of the one-cycle schedule.
     loss : Loss
@@ -151,7 +151,7 @@ class TrainConfig:
     start: Start = "pretrained"
     steps: int = 1000
     minutes: float = 0.0
-    patch: int = 64
+    patch: int = 0
     batch: int = 8
     learning_rate: float = 2e-3
     loss: Loss = "mixed"
@@ -176,7 +176,8 @@ class TrainConfig:
         _require(self.steps >= 0, f"steps must be 0 (no limit) or more, not {self.steps}.")
         _require(self.minutes >= 0, f"minutes must be 0 (no limit) or more, not {self.minutes}.")
         _require(self.steps > 0 or self.minutes > 0, "Give a training budget: steps, minutes or both must be above 0.")
-        _require(self.patch >= 32 and self.patch % 8 == 0, f"patch must be a multiple of 8, at least 32, not {self.patch}.")
+        fits = self.patch == 0 or (self.patch >= 32 and self.patch % 8 == 0)
+        _require(fits, f"patch must be a multiple of 8, at least 32, or 0 to follow from the diameters, not {self.patch}.")
         _require(self.batch >= 1, f"batch must be at least 1, not {self.batch}.")
         _require(0 < self.learning_rate < 1, f"learning_rate must lie between 0 and 1, not {self.learning_rate}.")
         for name in ("background", "hard_negatives"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +24,7 @@ Role = Literal["both", "train", "validation"]
 
 SMALLEST_DIAMETER = 4  # voxels; a smaller particle cannot be told from noise
 FEWEST_TO_DIVIDE = 5  # clicks of a tomogram; of fewer, none is held back
+SMALLEST_PATCH, LARGEST_PATCH = 64, 128  # voxels, where the size of the crops follows from the particles
 ENOUGH_TO_DIVIDE = 20  # clicks for each class; of fewer, each is worth more as a lesson than as a test
 
 
@@ -62,6 +64,32 @@ class Example:
         return self.particles.select(chosen & self.box.contains(self.particles.positions))
 
 
+def with_patch(config: TrainConfig, examples: Sequence[Example], classes: Sequence[ClassSpec]) -> TrainConfig:
+    """Let the size of the crops follow from the particles, where it is not given.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        `patch` may be 0.
+    examples : Sequence[Example]
+        All tomograms of the training.
+    classes : Sequence[ClassSpec]
+        The classes to learn.
+
+    Returns
+    -------
+    TrainConfig
+        With crops of twice the largest diameter in voxels, and as many in a step as need about the same memory and time.
+    """
+    if config.patch:
+        return config
+    sizes = [e.tomogram.voxel_size for e in examples if e.tomogram.voxel_size > 0]
+    largest = max((spec.diameter for spec in classes), default=0.0) / min(sizes, default=math.inf)
+    patch = min(max(8 * math.ceil(largest / 4), SMALLEST_PATCH), LARGEST_PATCH)
+    batch = round(config.batch * (SMALLEST_PATCH / patch) ** 3)
+    return replace(config, patch=patch, batch=max(batch, 1))
+
+
 def check_examples(examples: Sequence[Example], classes: Sequence[ClassSpec], config: TrainConfig) -> None:
     """Refuse what training could not learn from.
 
@@ -72,7 +100,7 @@ def check_examples(examples: Sequence[Example], classes: Sequence[ClassSpec], co
     classes : Sequence[ClassSpec]
         The classes to learn.
     config : TrainConfig
-        For the size of the crops.
+        For the size of the crops, which is known.
 
     Raises
     ------

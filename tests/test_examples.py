@@ -7,7 +7,7 @@ import pytest
 
 from core.config import TrainConfig
 from core.errors import TrainingError
-from core.examples import Example, check_examples, divide
+from core.examples import Example, check_examples, divide, with_patch
 from core.particles import ClassSpec, ParticleTable, Status
 from core.tomogram import Box, Tomogram
 
@@ -106,6 +106,23 @@ def test_two_tomograms_of_one_name_are_refused():
     one, two = example(spread(5)), example(spread(5), voxel_size=12.0)
     refused([one, two], "Two tomograms are called 't'")
     check_examples([one, replace(one, role="validation")], [RIBOSOME], CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("voxel_size", "patch", "batch"), [(12.0, 64, 8), (5.0, 64, 8), (3.0, 80, 4), (2.0, 120, 1), (1.0, 128, 1)]
+)
+def test_the_crops_follow_from_the_largest_particle(voxel_size, patch, batch):
+    examples = [example(spread(5), voxel_size=voxel_size), example(spread(5), id_="coarse", voxel_size=20.0)]
+    chosen = with_patch(TrainConfig(), examples, [RIBOSOME, FERRITIN])
+    assert (chosen.patch, chosen.batch) == (patch, batch)
+    if voxel_size > 1:
+        check_examples(examples, [RIBOSOME], chosen)
+    else:
+        refused(examples, "120.0 voxels .* more than half the training patch of 128: .* bin", config=chosen)
+
+
+def test_a_size_of_the_crops_that_was_given_stays():
+    assert with_patch(CONFIG, [example(spread(5), voxel_size=3.0)], [RIBOSOME]) is CONFIG
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (32, 64, 48)])

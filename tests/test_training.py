@@ -428,6 +428,16 @@ def test_a_run_that_ends_early_has_a_network_that_was_not_looked_at(tmp_path):
     assert finished.metrics.keys() == {"step", "expected_f1"}
 
 
+def test_a_size_of_the_crops_that_follows_from_the_particles_is_told_and_kept(tmp_path):
+    heard = []
+    wide = replace(CLASS, diameter=340.0)
+    config = trained_with(steps=1, validations=1, patch=0, batch=8)
+    checkpoint = drain(train([example(complete=False)], [wide], config, tmp_path), heard.append)
+    assert (checkpoint.config.train.patch, checkpoint.config.train.batch) == (72, 6)
+    assert any(isinstance(m, Notice) and "crops measure 72 voxels, twice the largest particle, 6 of them" in m.text for m in heard)
+    drain(train([example(complete=False)], [wide], config, tmp_path, resume=True))
+
+
 def test_several_tomograms_of_different_voxel_sizes_are_learnt_together(tmp_path):
     one, two = example("one"), example("two")
     two = replace(two, tomogram=replace(two.tomogram, voxel_size=12.0))

@@ -17,6 +17,7 @@ UNITS |= dict.fromkeys(("patch", "tile", "overlap", "edge"), " voxels") | dict.f
 
 LABELS = {"low_pass": "Low-pass", "high_pass": "High-pass"}
 OFF = tuple(LABELS)  # where 0 means that nothing is done
+FOLLOWS = {"patch": "from the diameters"}  # what a 0 stands for
 EXACT = ("coords_angpix",)  # a thousandth of which matters far from the first voxel
 SIGNED = ("origin_x", "origin_y", "origin_z")  # which may lie below 0
 
@@ -94,6 +95,7 @@ class Form(QWidget):
             spin.setSingleStep(0.05 if default < 2 else 1.0)
             spin.setRange(-1e6 if name in SIGNED or default < 0 else 0, 1e6)
         spin.setSuffix(UNITS.get(name, ""))
+        spin.setSpecialValueText(FOLLOWS.get(name, ""))
         if name in OFF:
             spin.setSpecialValueText("off")
             spin.setDecimals(1)
