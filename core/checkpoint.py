@@ -147,7 +147,9 @@ def load_tensors(path: Path, kind: str, version: int) -> dict[str, Any]:
     except OSError as exc:
         raise CheckpointError(f"Expected a {kind} at {path}, but it cannot be opened: {os_reason(exc)}.") from exc
     except _DAMAGED as exc:
-        raise CheckpointError(f"{path} is not a whole {kind}: it is truncated, damaged or another kind of file.") from exc
+        raise CheckpointError(
+            f"{path} is not a whole {kind}: it is truncated, damaged or another kind of file; take another one."
+        ) from exc
     if not isinstance(data, dict) or data.get("kind") != kind:
         raise CheckpointError(f"{path} is not a {kind}; choose a file that this program's training wrote.")
     if not isinstance(data.get("version"), int) or data["version"] > version:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from core.types import FloatArray
 
 BINS = 50
-AXIS = "#9aa0a6"
+AXIS = "#7a8088"
 
 
 class ScoreHistogram(pg.PlotWidget):

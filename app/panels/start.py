@@ -53,7 +53,6 @@ class StartPage(QWidget):
         inside.addWidget(hint("Or drop a tomogram (MRC, OME-Zarr, TIFF, EMAN2 HDF, EM, NRRD) or a project folder on this window."))
         inside.addSpacing(16)
         self._recent_title, self.recent = heading("Recent projects"), QListWidget()
-        self.recent.setMaximumHeight(180)
         self.recent.itemActivated.connect(self._on_recent_activated)
         self.recent.itemClicked.connect(self._on_recent_activated)
         inside.addWidget(self._recent_title)
@@ -76,6 +75,7 @@ class StartPage(QWidget):
             item = QListWidgetItem(f"{folder.name}    {folder.parent}")
             item.setData(Qt.ItemDataRole.UserRole, str(folder))
             self.recent.addItem(item)
+        self.recent.setFixedHeight(min(180, self.recent.sizeHintForRow(0) * len(folders) + 2 * self.recent.frameWidth() + 8))
         for widget in (self._recent_title, self.recent):
             widget.setVisible(bool(folders))
 

@@ -38,7 +38,7 @@ SPLITS = {
     "none": ("nothing: train on all", "Every mark is learnt from; F1 is then too good to be true"),
 }
 FROZEN = "Training is running with this; it can be changed when that has ended."
-AXIS = "#9aa0a6"
+AXIS = "#7a8088"
 
 
 class Curves(pg.PlotWidget):
@@ -63,13 +63,14 @@ class Curves(pg.PlotWidget):
         item.getAxis("right").linkToView(self._score_box)
         self._score_box.setXLink(item)
         self._score_box.setYRange(0, 1, padding=0.05)
+        item.vb.setLimits(xMin=0, yMin=0)  # around one point alone, the axes would reach below nothing
         self._score = pg.PlotDataItem(
             pen=pg.mkPen("#ffb454", width=2), symbol="o", symbolSize=5, symbolBrush="#ffb454", symbolPen=None
         )
         self._score_box.addItem(self._score)
         item.vb.sigResized.connect(self._on_resized)
         self.points: list[tuple[float, float, float | None]] = []
-        self._empty = pg.TextItem("Loss and F1 appear here while it trains", AXIS, anchor=(0.5, 0.5))
+        self._empty = pg.TextItem("Loss and F1 appear here\nwhile it trains", AXIS, anchor=(0.5, 0.5))
         item.vb.addItem(self._empty, ignoreBounds=True)
         self._draw()
 
