@@ -149,21 +149,20 @@ def rejected_two(desk: Application) -> None:
 
 
 def moved_threshold(desk: Application) -> None:
-    """Drag the slider up, down to where all are shown, and back."""
+    """Drag the slider into the midst of the scores, down to where all are shown, and back."""
     slider, session = desk.window.pick.threshold, desk.session
-    table, value, few = session.table, slider.value(), session.ids(Status.CANDIDATE, shown=True)
-    dragged(slider, slider.maximum())
-    assert slider.value() == slider.maximum()
-    assert not len(session.ids(Status.CANDIDATE, shown=True))
-    dragged(slider, 0)
-    assert slider.value() == 0
-    every = session.ids(Status.CANDIDATE, shown=True)
-    assert set(few.tolist()) < set(every.tolist())
-    assert desk.window.pick.count.text().startswith(f"{len(every)} of {len(every)} ")
-    dragged(slider, value)
-    assert slider.value() == pytest.approx(value, abs=slider.maximum() / 100)  # one pixel is some thousandths
-    assert session.review[1].threshold == slider.value() / slider.maximum()
-    assert 2 < len(session.ids(Status.CANDIDATE, shown=True)) < len(every)
+    table, value = session.table, slider.value()
+    every = session.ids(Status.CANDIDATE)
+    scores = table.scores[table.statuses == Status.CANDIDATE]
+    for place in (round(slider.maximum() * float(np.median(scores))), 0, value):
+        dragged(slider, place)
+        assert slider.value() == pytest.approx(place, abs=slider.maximum() / 100)  # one pixel is some thousandths
+        threshold = slider.value() / slider.maximum()
+        assert session.review[1].threshold == threshold
+        shown = session.ids(Status.CANDIDATE, shown=True)
+        assert set(shown.tolist()) == set(every[scores >= threshold].tolist())
+        assert desk.window.pick.count.text().startswith(f"{len(shown)} of {len(every)} ")
+    assert len(shown) > 2
     assert session.table is table  # a view, no picking and no reading
 
 
