@@ -15,9 +15,20 @@ from core.configfile import config_from_dict
 UNITS = {"minutes": " min", "low_pass": " Å", "high_pass": " Å", "rotation": "°"}
 UNITS |= dict.fromkeys(("patch", "tile", "overlap", "edge"), " voxels") | dict.fromkeys(("shell", "min_distance"), " diameters")
 
-LABELS = {"low_pass": "Low-pass", "high_pass": "High-pass"}
-OFF = tuple(LABELS)  # where 0 means that nothing is done
-FOLLOWS = {"patch": "from the diameters"}  # what a 0 stands for
+LABELS = {
+    "low_pass": "Low-pass",
+    "high_pass": "High-pass",
+    "nms": "Peaks (MP-NMS)",
+    "floor": "Lowest score",
+    "min_distance": "Search apart by",
+    "edge": "Search margin",
+    "flips": "Turned copies",
+    "patch": "Crop size",
+    "batch": "Crops a step",
+    "relion_folder": "RELION folder",
+}
+OFF = ("low_pass", "high_pass")  # where 0 means that nothing is done
+FOLLOWS = {"patch": "from the diameters", "tile": "from the memory", "overlap": "from the network"}  # what a 0 stands for
 EXACT = ("coords_angpix",)  # a thousandth of which matters far from the first voxel
 SIGNED = ("origin_x", "origin_y", "origin_z")  # which may lie below 0
 
