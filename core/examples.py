@@ -100,7 +100,7 @@ def check_examples(examples: Sequence[Example], classes: Sequence[ClassSpec], co
     classes : Sequence[ClassSpec]
         The classes to learn.
     config : TrainConfig
-        For the size of the crops, which is known.
+        For the size of the crops.
 
     Raises
     ------
@@ -110,13 +110,14 @@ def check_examples(examples: Sequence[Example], classes: Sequence[ClassSpec], co
     """
     if not classes:
         raise TrainingError("Training needs at least one class with a diameter, but there is none: add a class.")
+    patch = with_patch(config, examples, classes).patch
     counts: Counter[int] = Counter()
     known: dict[str, Tomogram] = {}
     for example in examples:
         if known.setdefault(example.tomogram.id, example.tomogram) != example.tomogram:
             raise TrainingError(f"Two tomograms are called {example.tomogram.id!r}: give one of them another name.")
         _check_inside(example)
-        _check_diameters(example, classes, config.patch)
+        _check_diameters(example, classes, patch)
         counts.update(example.accepted.class_ids.tolist())
     if not counts:
         raise TrainingError("Training needs particle centres, but no accepted one was given: click some or import a file.")
