@@ -1,5 +1,5 @@
 # Every target sets up what it needs; the second time nothing is downloaded.
-.PHONY: run test lint screenshots clean
+.PHONY: run test lint fuzz screenshots clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -28,6 +28,11 @@ lint: $(VENV)/.ready-lint
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
+
+# ten thousand damaged files for every reader; takes most of an hour, so it stays out of `make test`
+fuzz: $(VENV)/.ready-test
+	FUZZ_CASES=10000 nice -n 15 $(PYTHON) -m pytest tests/test_io_volumes_fuzz.py
+	PARTICLE_FUZZ=10000 nice -n 15 $(PYTHON) -m pytest tests/test_particle_formats.py -k damaged
 
 screenshots: $(VENV)/.ready-test
 	sh resources/system-packages.sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from core.filters import gaussian_sigma, smooth
 from core.messages import Progress
+from core.tomogram import Level
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -50,13 +52,14 @@ class SmallCopy:
     Attributes
     ----------
     data : ndarray
-        (z, y, x) the means of cubes of voxels, 0 to 255, bright where the tomogram is dark.
-    step : int
-        Edge of those cubes; the centre of voxel i lies at i * step + (step - 1) / 2 of the tomogram.
+        (z, y, x) the means of blocks of voxels, 0 to 255, bright where the tomogram is dark.
+    factor, offset : tuple[float, float, float]
+        (z, y, x) the centre of voxel i lies at i * factor + offset of the tomogram.
     """
 
     data: NDArray[np.uint8] = field(repr=False)
-    step: int
+    factor: tuple[float, float, float]
+    offset: tuple[float, float, float]
 
 
 def section(tomogram: Tomogram, axis: int, index: int, look: Look, columns: Columns | None = None) -> FloatArray:
@@ -145,7 +148,9 @@ def value_at(tomogram: Tomogram, position: Positions) -> float:
 def small_copy(tomogram: Tomogram, edge: int = SMALL_EDGE) -> Generator[Message, None, SmallCopy]:
     """Make a copy for a view in three dimensions that any graphics card can hold, as a job.
 
-    Every voxel of the tomogram counts, so noise is averaged away; memory holds a few sections at a time.
+    Of a file that brings smaller copies along, the smallest that is large enough is read, otherwise every voxel of the
+    tomogram; noise is averaged away. All blocks have the same size, perhaps with a part of a voxel, so that each lies where it
+    is drawn up to the last face; memory holds a few sections at a time.
 
     Parameters
     ----------
@@ -164,19 +169,34 @@ def small_copy(tomogram: Tomogram, edge: int = SMALL_EDGE) -> Generator[Message,
     SmallCopy
         Its own 0.5 and 99.5 percentiles are 255 and 0: matter is dark in tomograms and bright here.
     """
-    step = max(1, -(-max(tomogram.shape) // edge))
-    starts = [np.arange(0, n, step) for n in tomogram.shape]
-    counts = [np.diff(np.append(places, n)) for places, n in zip(starts, tomogram.shape, strict=True)]
+    whole = Level(data=tomogram.data, factor=(1.0,) * 3, offset=(0.0,) * 3)
+    level = next((one for one in reversed(tomogram.levels) if max(one.data.shape) >= edge), whole)
+    shape = np.array(level.data.shape)
+    counts = -(-shape // max(1, -(-int(shape.max()) // edge)))
+    size = shape / counts
     sections = []
-    for done, z in enumerate(starts[0].tolist(), 1):
-        total = np.asarray(tomogram.data[z : z + step]).sum(axis=0, dtype=np.float32)
-        binned = np.add.reduceat(np.add.reduceat(total, starts[1], axis=0), starts[2], axis=1)
-        sections.append(np.nan_to_num(binned / (counts[0][done - 1] * counts[1][:, None] * counts[2])))
-        yield Progress(stage="Preparing the 3-D view", done=done, total=len(starts[0]))
+    for done in range(1, counts[0] + 1):
+        low, high = (done - 1) * size[0], done * size[0] if done < counts[0] else float(shape[0])
+        slab = np.nan_to_num(np.asarray(level.data[int(low) : math.ceil(high)]), posinf=0.0, neginf=0.0)
+        total = slab.sum(axis=0, dtype=np.float32) - (low % 1) * slab[0] - (math.ceil(high) - high) * slab[-1]
+        sections.append(_sums(_sums(total, counts[1]).T, counts[2]).T / size.prod())
+        yield Progress(stage="Preparing the 3-D view", done=done, total=int(counts[0]))
     means = np.stack(sections)
     low, high = np.percentile(means, (0.5, 99.5))
     grey = (high - means) / max(float(high - low), 1e-30)
-    return SmallCopy(data=(255 * np.clip(grey, 0, 1)).astype(np.uint8), step=step)
+    z, y, x = (
+        (factor * n, offset + factor * (n - 1) / 2)
+        for factor, offset, n in zip(level.factor, level.offset, size.tolist(), strict=True)
+    )
+    return SmallCopy(data=(255 * np.clip(grey, 0, 1)).astype(np.uint8), factor=(z[0], y[0], x[0]), offset=(z[1], y[1], x[1]))
+
+
+def _sums(image: FloatArray, count: int) -> FloatArray:
+    """Sum rows in parts of equal size; a row that lies in two parts counts in both by its share."""
+    edges = np.arange(count) * (len(image) / count)
+    rows = edges.astype(int)
+    before = image[rows] * (edges % 1)[:, None]  # what belongs to the part before
+    return np.asarray(np.add.reduceat(image, rows, axis=0) - before + np.append(before[1:], before[:1], axis=0), np.float32)
 
 
 def clamped(position: Positions, shape: Shape) -> Positions:

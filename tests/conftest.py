@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import warnings
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small arrays: threads cost more than they give, and shared machines suffer
@@ -18,12 +21,51 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from app.launch import Application
 
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("house")
+
+
+FLOOR = 48 * 2**20  # bytes that the interpreter and its libraries may take besides
+SECONDS = 10
+
+
+class TookTooLongError(BaseException):
+    """No library may swallow this."""
+
+
+def _peak() -> int:
+    line = next(one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.fixture(scope="session")
+def watched() -> Callable[[int], AbstractContextManager[None]]:
+    """A watch over reading a file of so many bytes: it fails what takes ten seconds or more than twice the file in memory."""
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("needs the peak memory that Linux tells")
+
+    @contextmanager
+    def watch(size: int) -> Iterator[None]:
+        def too_long(*_: object) -> None:
+            raise TookTooLongError
+
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+        before = _peak()
+        former = signal.signal(signal.SIGALRM, too_long)
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, former)
+        assert _peak() - before <= 2 * size + FLOOR
+
+    return watch
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import zarr
 
 from core.display import (
+    SMALL_EDGE,
     SMALLEST,
     Look,
     clamped,
@@ -17,9 +20,15 @@ from core.display import (
     under,
     value_at,
 )
+from core.io.volumes import open_tomogram, write_zarr
 from core.messages import drain
 from core.particles import ClassSpec, ParticleTable
-from core.tomogram import TOGETHER, Columns, Tomogram
+from core.tomogram import TOGETHER, Columns, Level, Tomogram
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.display import SmallCopy
 
 
 def tomogram(data: np.ndarray, voxel_size: float = 10.0) -> Tomogram:
@@ -103,25 +112,100 @@ def test_value_at_rounds_to_the_nearest_voxel_and_knows_the_outside() -> None:
     assert np.isnan(value_at(tomogram(data), np.array([-1.0, 0, 0])))
 
 
+def shares(n: int, count: int) -> np.ndarray:
+    """How much of each voxel belongs to each part, one row for each part."""
+    edges = np.arange(count + 1) * n / count
+    return np.clip(np.minimum(edges[1:, None], np.arange(n) + 1) - np.maximum(edges[:-1, None], np.arange(n)), 0, 1)
+
+
 @pytest.mark.parametrize(("shape", "edge", "step"), [((20, 200, 100), 50, 4), ((21, 65, 34), 30, 3), ((5, 6, 7), 160, 1)])
-def test_a_small_copy_is_the_mean_of_cubes_and_dark_is_bright(shape: tuple[int, int, int], edge: int, step: int) -> None:
-    data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+@pytest.mark.parametrize("dtype", [np.int8, ">f4"])
+def test_a_small_copy_is_the_mean_of_blocks_and_dark_is_bright(
+    shape: tuple[int, int, int], edge: int, step: int, dtype: type
+) -> None:
+    data = np.random.default_rng(0).normal(0, 30, size=shape).clip(-100, 100).astype(dtype)
     copy = drain(small_copy(tomogram(data), edge))
-    cubes = [tuple(slice(i * step, (i + 1) * step) for i in place) for place in np.ndindex(copy.data.shape)]
-    means = np.array([data[cube].mean() for cube in cubes])
+    counts = [-(-n // step) for n in shape]
+    weights = [shares(n, count) for n, count in zip(shape, counts, strict=True)]
+    means = np.einsum("az,by,cx,zyx->abc", *weights, data, optimize=True) * np.prod(counts) / np.prod(shape)
     low, high = np.percentile(means, (0.5, 99.5))
     wanted = 255 * np.clip((high - means) / (high - low), 0, 1)
-    assert (copy.step, copy.data.dtype) == (step, np.uint8)
-    assert copy.data.shape == tuple(-(-n // step) for n in shape)
-    assert np.abs(copy.data.ravel() - wanted).max() <= 1.01
+    assert (copy.data.dtype, copy.data.shape) == (np.uint8, tuple(counts))
+    assert np.abs(copy.data - wanted).max() <= 1.01
+    assert copy.factor == pytest.approx([n / count for n, count in zip(shape, counts, strict=True)])
+    assert copy.offset == pytest.approx([(n / count - 1) / 2 for n, count in zip(shape, counts, strict=True)])
 
 
-def test_a_small_copy_knows_where_its_voxels_lie() -> None:
+def middle_of(copy: SmallCopy) -> np.ndarray:
+    """Where the matter of a copy lies in the tomogram, by its centre of mass."""
+    places = np.argwhere(copy.data)
+    middle = np.average(places, axis=0, weights=copy.data[tuple(places.T)])
+    return middle * copy.factor + copy.offset
+
+
+@pytest.mark.parametrize("corner", [(12, 3, 21), (27, 27, 27), (0, 0, 0)])
+def test_a_small_copy_knows_where_its_voxels_lie(corner: tuple[int, int, int]) -> None:
     data = np.zeros((30, 30, 30), np.float32)
-    data[12:15, 3:6, 21:24] = -1
+    data[tuple(slice(i, i + 3) for i in corner)] = -1
+    assert middle_of(drain(small_copy(tomogram(data), 10))).tolist() == [i + 1 for i in corner]
+
+
+@pytest.mark.parametrize("shape", [(31, 30, 29), (7, 32, 28)])
+def test_the_last_blocks_lie_where_they_are_drawn(shape: tuple[int, int, int]) -> None:
+    data = np.zeros(shape, np.float32)
+    data[-4:, -4:, -4:] = -1
     copy = drain(small_copy(tomogram(data), 10))
-    brightest = np.array(np.unravel_index(copy.data.argmax(), copy.data.shape))
-    assert (brightest * copy.step + (copy.step - 1) / 2).tolist() == [13, 4, 22]
+    assert (np.abs(middle_of(copy) - (np.array(shape) - 2.5)) < np.array(copy.factor) / 2).all()
+    faces = np.array(copy.data.shape) * copy.factor + copy.offset - np.array(copy.factor) / 2
+    assert faces == pytest.approx(np.array(shape) - 0.5)
+
+
+def test_voxels_that_are_no_numbers_leave_their_neighbours_alone() -> None:
+    data = np.random.default_rng(0).normal(size=(9, 10, 12)).astype(np.float32)
+    wrong = data.copy()
+    wrong[:, :, 6:] = np.nan
+    wrong[0, 9, 0] = np.inf
+    copy = drain(small_copy(tomogram(wrong), 4)).data
+    assert len(np.unique(copy[:, :, :2])) > 5
+    assert len(np.unique(copy[:, :, 2:])) == 1
+
+
+def pyramid(path: Path, version: str, data: np.ndarray, odd: bool) -> Tomogram:
+    """Write levels: means of blocks as our writer makes them, or every second voxel, with the version that is asked for."""
+    if version == "0.4" and not odd:
+        write_zarr(path, data, 10.0)
+        return open_tomogram(path)
+    group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
+    steps = [(1, 1, 1), (1, 2, 2), (1, 4, 4)] if odd else [(1, 1, 1), (2, 2, 2), (4, 4, 4)]
+    sets = []
+    for name, step in enumerate(steps):
+        group.create_array(str(name), data=data[tuple(slice(None, None, n) for n in step)])
+        moves = [{"type": "scale", "scale": [10.0 * n for n in step]}, {"type": "translation", "translation": [0.0] * 3}]
+        sets.append({"path": str(name), "coordinateTransformations": moves})
+    image = {"axes": [{"name": n, "type": "space", "unit": "angstrom"} for n in "zyx"], "datasets": sets}
+    group.attrs.update({"multiscales": [image | {"version": "0.4"}]} if version == "0.4" else {"ome": {"multiscales": [image]}})
+    return open_tomogram(path)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("odd", [False, True], ids=["cubes", "sections kept"])
+def test_a_smaller_copy_in_the_file_is_shown_at_the_same_place(tmp_path: Path, version: str, odd: bool) -> None:
+    data = np.zeros((43, 515, 627), np.float32)
+    data[17:26, 301:312, 601:612] = -1
+    found = pyramid(tmp_path / "a.zarr", version, data, odd)
+    copy = drain(small_copy(found))
+    read = [level for level in found.levels if level.data._kept]
+    assert read == [next(one for one in found.levels[::-1] if max(one.data.shape) >= SMALL_EDGE)]
+    assert not found.data._kept
+    assert np.abs(middle_of(copy) - (21, 306, 606)).max() < 1.01
+
+
+def test_without_a_smaller_copy_that_is_large_enough_the_tomogram_is_read() -> None:
+    data = np.zeros((12, 200, 30), np.float32)
+    data[5, 100, 20] = -1
+    tiny = Level(data=np.zeros((6, 100, 15), np.float32), factor=(2.0, 2.0, 2.0), offset=(0.5, 0.5, 0.5))
+    copy = drain(small_copy(replace(tomogram(data), levels=(tiny,))))
+    assert copy.data.any()
 
 
 @pytest.mark.parametrize("value", [0, 7])

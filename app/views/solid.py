@@ -82,8 +82,7 @@ class Solid:
             self._volume.parent = None
         self._volume = Volume(self.texture, clim=(0, 255), method="mip", cmap=SHADES)
         self._volume.parent = self._view.scene
-        middle = (copy.step - 1) / 2
-        self._volume.transform = STTransform(scale=(copy.step,) * 3, translate=(middle,) * 3)
+        self._volume.transform = STTransform(scale=copy.factor[::-1], translate=copy.offset[::-1])
         self._volume.order = -1
         self._volume.set_gl_state("translucent", depth_test=False)  # particles inside are seen through it
         self._frame.set_data(pos=(CORNERS * np.array(shape[::-1]) - 0.5).astype(np.float32))

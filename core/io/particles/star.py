@@ -120,7 +120,8 @@ def blocks_of(path: Path) -> list[pd.DataFrame]:
     try:
         blocks = starfile.read(path, always_dict=True, parse_as_string=list(_TEXTS))
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as exc:
-        raise FileFormatError(f"{path} is not a STAR file that can be read ({exc}); check it or export it again.") from exc
+        reason = " ".join(str(exc).split())  # pandas ends its own with a line break
+        raise FileFormatError(f"{path} is not a STAR file that can be read ({reason}); check it or export it again.") from exc
     return [block for block in blocks.values() if isinstance(block, pd.DataFrame)]
 
 
