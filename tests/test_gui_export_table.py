@@ -55,6 +55,8 @@ def filled(desk: Application, tmp_path: Path) -> Application:
         write_mrc(file, np.zeros((16, 60, 60), np.int8), 10.0)
     desk.project.close()
     desk.project.open_paths([str(file) for file in files])
+    spec = desk.session.classes[1]
+    desk.session.project.store.update_class(replace(spec, diameter=20.0))  # so small that none hides another
     for name in NAMES[:2]:
         for status in (Status.ACCEPTED, Status.CANDIDATE, Status.REJECTED):
             places = rng.uniform((0, 0, 0), (15, 59, 59), (9, 3))
