@@ -132,8 +132,8 @@ class TrainConfig:
     scale : float
         Largest change of size, as a part of 1.
     split : Split
-        ``clicks``: a slab with ``validation`` of the clicks is held back; ``tomogram``: whole tomograms are; ``none``: nothing
-        is held back and the picking F1 is that of the training part.
+        ``clicks``: a slab with ``validation`` of the clicks is held back, once there are 20 for each class; ``tomogram``: whole
+        tomograms are; ``none``: nothing is. Where nothing is held back, the picking F1 is estimated from the scores.
     validation : float
         Part of the clicks that are held back, 0..0.5.
     validations : int

@@ -230,10 +230,6 @@ def _key(marks: list[_Marks], trained: Box | None) -> list[Line2D | Patch]:
     return handles
 
 
-def _or_gap(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
 def training_figure(history: Sequence[EpochDone], path: Path) -> None:
     """Draw loss and picking F1 against the step, with the best checkpoint and its threshold marked.
 
@@ -248,11 +244,19 @@ def training_figure(history: Sequence[EpochDone], path: Path) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
     steps = [done.step for done in history]
     upper.plot(steps, [done.loss for done in history], marker="o", color="#1565c0", label="training part")
-    upper.plot(steps, [_or_gap(done.validation_loss) for done in history], marker="s", color="#ef6c00", label="held-back part")
+    measured = [done for done in history if done.measured]
+    if measured:
+        held = [done.validation_loss for done in measured]
+        upper.plot([done.step for done in measured], held, marker="s", color="#ef6c00", label="held-back part")
     upper.set(ylabel="loss (lower is better)", title="Training")
     upper.legend(frameon=False, fontsize=9)
-    lower.plot(steps, [_or_gap(done.f1) for done in history], marker="o", color="#2e7d32")
-    lower.set(ylabel="F1 of picks, held-back part", xlabel="training step", ylim=(0, 1.05))
+    told = [done for done in history if done.f1 is not None]
+    lower.plot([done.step for done in told], [done.f1 for done in told], marker="o", color="#2e7d32")
+    lower.set(
+        ylabel="F1 of picks, held-back part" if measured or not told else "F1 of picks, estimated",
+        xlabel="training step",
+        ylim=(0, 1.05),
+    )
     best = next((done for done in reversed(history) if done.best), None)
     if best is not None and best.f1 is not None:
         label = f"best: F1 {best.f1:.2f} at score ≥ {best.threshold:.2f}, step {best.step}"

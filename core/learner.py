@@ -143,14 +143,15 @@ class Learner:
         loss, share = self._gradient(crops, seed)
         if math.isfinite(loss):
             self.whole = False
-            self.share = MEMORY * self.share + (1 - MEMORY) * min(share, LARGEST_SHARE)
+            if share is not None:
+                self.share = MEMORY * self.share + (1 - MEMORY) * min(share, LARGEST_SHARE)
             self._scaler.step(self.optimiser)
             if self.average is not None:
                 self.average.update_parameters(self.network)
         self._scaler.update()
         return loss
 
-    def _gradient(self, crops: Sequence[Crop], seed: int) -> tuple[float, float]:
+    def _gradient(self, crops: Sequence[Crop], seed: int) -> tuple[float, float | None]:
         """Compute loss and gradient, and the share seen; where they are not finite or something interrupts, all is as before."""
         self.optimiser.zero_grad(set_to_none=True)
         statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]  # the forward pass moves them
@@ -165,7 +166,7 @@ class Learner:
             if not finite:
                 for buffer, before in statistics:
                     buffer.copy_(before)
-        return (float(loss.detach()), share) if finite else (math.nan, math.nan)
+        return (float(loss.detach()), share) if finite else (math.nan, None)
 
     @torch.no_grad()
     def validation_loss(self, crops: Sequence[Crop]) -> float:
@@ -183,7 +184,7 @@ class Learner:
         """
         return float(self._loss(crops, None, self.best_network.eval())[0])
 
-    def _loss(self, crops: Sequence[Crop], seed: int | None, network: Network | None = None) -> tuple[Tensor, float]:
+    def _loss(self, crops: Sequence[Crop], seed: int | None, network: Network | None = None) -> tuple[Tensor, float | None]:
         device, patch = self.compute.device, len(crops[0].classes)
         images = torch.stack([c.pose.block(torch.from_numpy(c.block).to(device), patch) for c in crops])[:, None]
         if seed is not None and self.config.augment:
@@ -228,17 +229,17 @@ def _weights(trust: Tensor, likely: Tensor, part: float) -> Tensor:
     """Leave out this part of the unlabelled voxels, those that look most like a particle: some of them are one."""
     weights = (trust > Trust.NOTHING).float()
     unlabelled = torch.nonzero(trust.flatten() == Trust.UNLABELLED)[:, 0]
-    spared = min(int(part * len(unlabelled)), len(unlabelled))
+    spared = int(part * len(unlabelled))
     if spared:
         weights.view(-1)[unlabelled[likely.flatten()[unlabelled].topk(spared, sorted=False).indices]] = 0
     return weights
 
 
 @torch.no_grad()
-def _share(trust: Tensor, likely: Tensor, positive_weight: float) -> float:
-    """Expect a part of the unlabelled voxels to belong to particles, by the probabilities that the loss has not weighted yet."""
+def _share(trust: Tensor, likely: Tensor, positive_weight: float) -> float | None:
+    """Expect a part of the unlabelled voxels, if there are any, to belong to particles; what the loss weighs more is taken back."""
     p = likely[trust == Trust.UNLABELLED]
-    return float((p / (p + positive_weight * (1 - p))).mean()) if len(p) else 0.0
+    return float((p / (p + positive_weight * (1 - p))).mean()) if len(p) else None
 
 
 def learning_rate(peak: float, fraction: float) -> float:

@@ -77,6 +77,11 @@ class EpochDone:
     learning_rate: float
     best: bool
 
+    @property
+    def measured(self) -> bool:
+        """Whether `f1` was measured on what was held back; otherwise it is an estimate, if anything."""
+        return self.validation_loss is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PicksFound:

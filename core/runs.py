@@ -183,9 +183,9 @@ def _line(message: Message, stage: str) -> tuple[str, str]:
     if isinstance(message, Notice):
         return message.text, stage
     if isinstance(message, EpochDone):
-        best = ", the best so far" if message.best else ""
-        held = "" if message.validation_loss is None else f", held-back loss {message.validation_loss:.4f}"
-        f1 = "" if message.f1 is None else f", F1 {message.f1:.3f}"
+        best = ", the best so far" if message.best and message.measured else ""
+        held = f", held-back loss {message.validation_loss:.4f}" if message.measured else ""
+        f1 = "" if message.f1 is None else f", F1 {'' if message.measured else 'about '}{message.f1:.3f}"
         figures = f"loss {message.loss:.4f}{held}{f1}"
         return f"Step {message.step}, {message.seconds / 60:.1f} min: {figures}{best}", stage
     if isinstance(message, Progress) and message.stage != stage:

@@ -69,9 +69,9 @@ def train(
 ) -> Generator[Message, None, Checkpoint]:
     """Train a network to find particles.
 
-    The run folder gets ``config.toml``, ``best.pt`` (the checkpoint with the best picking F1, or the last one where nothing is held
-    back), ``last.pt`` (all that resuming
-    needs) and ``history.json``. A run that was killed and is resumed ends with the same weights as one that was not.
+    The run folder gets ``config.toml``, ``best.pt`` (the checkpoint with the best picking F1, or the last one where nothing is
+    held back), ``last.pt`` (all that resuming needs) and ``history.json``. A run that was killed and is resumed ends with the
+    same weights as one that was not.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def _validation(
     if best:
         save_checkpoint(_judged(template, learner, verdict, course.step, held=True), run / "best.pt")
         course.best = score
-    yield _told(learner, course, config, verdict, began, (validation_loss, verdict.f1, best))
+    yield _told(learner, course, config, verdict, began, validation_loss=validation_loss, f1=verdict.f1, best=best)
 
 
 def _checkpoint(
@@ -257,7 +257,7 @@ def _checkpoint(
         verdict = yield from validate(look, taught, template.classes, config)
     save_checkpoint(_judged(template, learner, verdict, course.step, held=False), run / "best.pt")
     f1 = verdict.expected if math.isfinite(verdict.expected) else None
-    yield _told(learner, course, config, verdict, began, (None, f1, True))
+    yield _told(learner, course, config, verdict, began, validation_loss=None, f1=f1, best=True)
 
 
 def _told(
@@ -266,10 +266,12 @@ def _told(
     config: RunConfig,
     verdict: Verdict,
     began: float,
-    figures: tuple[float | None, float | None, bool],
+    *,
+    validation_loss: float | None,
+    f1: float | None,
+    best: bool,
 ) -> EpochDone:
-    """Count the time since this began, and say how training stands: loss on the held-back part, F1, whether it is the best."""
-    validation_loss, f1, best = figures
+    """Count the time since this began, and say how training stands."""
     finite = [v for v in course.recent if math.isfinite(v)]
     course.recent.clear()
     course.seconds += time.monotonic() - began

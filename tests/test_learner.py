@@ -217,7 +217,7 @@ def test_the_share_of_particles_is_what_the_unweighted_probabilities_add_up_to(c
     assert learning._share(trust, torch.full_like(likely, 0.5), 5.0) == pytest.approx(1 / 6)
     trust[:, :, 0] = Trust.LABEL
     assert learning._share(trust, likely, 5.0) == pytest.approx(0, abs=1e-3)
-    assert learning._share(torch.zeros_like(trust), likely, 5.0) == 0
+    assert learning._share(torch.zeros_like(trust), likely, 5.0) is None
 
 
 def test_what_is_left_out_follows_what_the_network_holds_for_particles():
@@ -228,6 +228,13 @@ def test_what_is_left_out_follows_what_the_network_holds_for_particles():
     other = Learner(config(seed=5), 1, CPU)
     other.load_state(copy.deepcopy(learner.state()))
     assert other.share == learner.share
+
+
+def test_a_step_without_unlabelled_voxels_says_nothing_of_them():
+    learner = Learner(config(), 1, CPU)
+    known = crop()
+    learner.step([replace(known, trust=np.full_like(known.trust, Trust.LABEL))], 0, 1e-3)
+    assert learner.share == learning.FIRST_SHARE
 
 
 def test_the_learning_rate_rises_for_a_tenth_and_falls_for_the_rest():

@@ -198,7 +198,7 @@ class TrainController(QObject):
     def _stands(message: EpochDone) -> str:
         if message.f1 is None:
             return f"Loss {message.loss:.2f}"
-        if message.validation_loss is None:
+        if not message.measured:
             return f"F1 about {message.f1:.2f}"
         return f"F1 {message.f1:.2f}{', the best so far,' if message.best else ''}"
 

@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from core.messages import EpochDone
 
 SPLITS = {
-    "clicks": ("a part of the marks", "A slab with some of the marks of each tomogram is held back"),
+    "clicks": (
+        "a part of the marks",
+        "A slab with some of the marks of each tomogram is held back, once there are 20 of each class",
+    ),
     "tomogram": ("whole tomograms", "Those whose use is 'check' in step 1; without one, the last that can be spared"),
-    "none": ("nothing: train on all", "Every mark is learnt from; F1 is then too good to be true"),
+    "none": ("nothing: train on all", "Every mark is learnt from; F1 is then estimated from the scores"),
 }
 FROZEN = "Training is running with this; it can be changed when that has ended."
 AXIS = "#7a8088"
