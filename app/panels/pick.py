@@ -52,7 +52,7 @@ LOW, NEAR, OUTER = (
 ACCEPT_ALL = "Every pick that is shown becomes a particle of yours, for export and for training again"
 REJECT_ALL = "Every pick that is shown is kept as a counter-example and taught as background; undo takes it back"
 RECLASSIFY_ALL = "Every pick that is shown becomes a particle of another class"
-DOUBTFUL = "Go first to the picks, shown or hidden, of which the network is least sure: those answers teach it most"
+DOUBTFUL = "Go first to the picks, shown or hidden, of which the network is least sure"
 REMOVE_HIDDEN = "Picks that are hidden are deleted; undo brings them back"
 
 
