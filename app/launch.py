@@ -71,7 +71,6 @@ class Application:
 
         window, runner = self.window, self.runner
         runner.busy_changed.connect(window.jobs.set_busy)
-        runner.busy_changed.connect(self._on_runner_busy)
         runner.message.connect(window.jobs.on_message)
         window.jobs.cancel_requested.connect(runner.cancel)
         window.paths_requested.connect(self.project.open_paths)
@@ -176,10 +175,6 @@ class Application:
         if self._then_pick:
             self._forget_round()
             self.runner.when_free(self.pick.pick)
-
-    def _on_runner_busy(self, busy: bool, _name: str) -> None:
-        if not busy:
-            self.window.jobs.say("Ready")
 
     def close(self) -> None:
         """Stop what runs and let go of the project."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 log = logging.getLogger("deepetpicker")
+ABOUT = (
+    f"DeepETPicker {__version__}: finds particles in cryo-electron tomograms. Everything stays on this computer; nothing is sent. "
+    "The command deepetpicker doctor tells about memory, graphics card and screen."
+)
 PACKAGES = ("numpy", "torch", "napari", "vispy", "qtpy", "PyQt5", "PyQt6", "pyqtgraph", "mrcfile", "starfile")
 
 
@@ -82,17 +86,31 @@ def show(exc: BaseException, parent: QWidget | None = None) -> None:
         Over which window.
     """
     log.error("%s", sentence(exc), exc_info=exc if not isinstance(exc, PickerError) else None)
+    _open_box(sentence(exc), parent, "" if isinstance(exc, PickerError) else diagnostics(exc))
+
+
+def about(parent: QWidget | None = None) -> None:
+    """Say what this program is, with the diagnostics one button away.
+
+    Parameters
+    ----------
+    parent : QWidget | None
+        Over which window.
+    """
+    _open_box(ABOUT, parent, diagnostics(), QMessageBox.Icon.Information)
+
+
+def _open_box(said: str, parent: QWidget | None, copied: str, icon: QMessageBox.Icon = QMessageBox.Icon.Warning) -> None:
     box = QMessageBox(parent if parent is not None else QApplication.activeWindow())
     box.setObjectName("problem")
-    box.setIcon(QMessageBox.Icon.Warning)
+    box.setIcon(icon)
     box.setWindowTitle("DeepETPicker")
-    box.setText(sentence(exc))
-    copy = None if isinstance(exc, PickerError) else box.addButton("Copy diagnostics", QMessageBox.ButtonRole.ActionRole)
+    box.setText(said)
+    copy = box.addButton("Copy diagnostics", QMessageBox.ButtonRole.ActionRole) if copied else None
     box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Ok))  # with two buttons, Qt would let Esc close nothing
     if copy is not None:
-        text = diagnostics(exc)
         copy.clicked.disconnect()  # copying does not close the box
-        copy.clicked.connect(lambda: QApplication.clipboard().setText(text))
+        copy.clicked.connect(lambda: QApplication.clipboard().setText(copied))
     box.setAttribute(box_delete_on_close())
     # where no window is active there is no parent, and a box that nobody holds would vanish at once
     _open.append(box)

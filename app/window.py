@@ -20,7 +20,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from app.notify import about
 from app.panels.export import ExportPanel
+from app.panels.helping import show_keys
 from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
 from app.panels.linking import CarryDialog, LinkDialog
@@ -162,6 +164,9 @@ class MainWindow(QMainWindow):
         settings.addSeparator()
         self.reset_step = self._action(settings, "Reset this step", "")
         self.reset_all = self._action(settings, "Reset all", "")
+        help_menu = self.menuBar().addMenu("&Help")
+        self._action(help_menu, "Mouse and keys", "F1", lambda: show_keys(self))
+        self._action(help_menu, "About", "", lambda: about(self))
         self.class_keys = self._number_keys("Mark class {}", "")
         self.set_history("Open a tomogram first.", "Open a tomogram first.")
         self.reclass_keys = self._number_keys("Selected is of class {}", "Ctrl+")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from core.errors import PickerError
 from core.io.particles import TiltSeriesGeometry, TomogramPicks, write_parts
 from core.particles import Status
-from core.review import shown
+from core.review import outstanding, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,16 +65,19 @@ def chosen(
     tomogram : Tomogram
         Where they lie.
     status : Status | None
-        Those that are taken without `reviews`; None for all.
+        Those that are taken without `reviews`; None for all. Candidates that lie on a judged particle never are.
 
     Returns
     -------
     ParticleTable
         In the same order.
     """
-    rows = np.ones(len(table), np.bool_) if status is None else table.statuses == status
-    if reviews is not None:
-        counted = shown(table, reviews, {spec.id: spec for spec in classes}, tomogram.shape, tomogram.voxel_size)
+    known = {spec.id: spec for spec in classes}
+    if reviews is None:
+        rows = outstanding(table, known, tomogram.voxel_size)
+        rows = rows if status is None else rows & (table.statuses == status)
+    else:
+        counted = shown(table, reviews, known, tomogram.shape, tomogram.voxel_size)
         rows = counted & (table.statuses != Status.REJECTED)
     if class_id is not None:
         rows = rows & (table.class_ids == class_id)

@@ -234,6 +234,25 @@ def _cells(section: NDArray[np.generic]) -> NDArray[np.float64]:
     return whole
 
 
+def outside_doubt(positions: Positions, tomogram: Tomogram) -> str:
+    """Say how many positions lie outside a tomogram.
+
+    Parameters
+    ----------
+    positions : Positions
+        (n, 3) zyx voxels.
+    tomogram : Tomogram
+        Where they are said to lie.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    outside = int((~tomogram.box.contains(positions)).sum())
+    return f"{outside} of {len(positions)} positions lie outside {tomogram.id}."
+
+
 def position_doubts(positions: Positions, tomogram: Tomogram) -> Iterator[str]:
     """Say what looks odd about positions in a tomogram.
 
@@ -251,7 +270,7 @@ def position_doubts(positions: Positions, tomogram: Tomogram) -> Iterator[str]:
     """
     outside = int((~tomogram.box.contains(positions)).sum())
     if outside:
-        yield f"{outside} of {len(positions)} positions lie outside {tomogram.id}."
+        yield outside_doubt(positions, tomogram)
     if len(positions) and 2 * outside >= len(positions):
         for factor in _BINNINGS:
             if tomogram.box.contains(positions / factor).all():

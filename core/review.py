@@ -99,8 +99,7 @@ def placed(
         for those that are too near an accepted particle of their class or a candidate of it that has a higher score and is kept.
     """
     candidate = table.statuses == Status.CANDIDATE
-    keep = np.ones(len(table), np.bool_)
-    keep[candidate] = ~_judged(table.select(candidate), table, classes, voxel_size)
+    keep = outstanding(table, classes, voxel_size)
     for number, mine in _classes_of(table):
         review = reviews.get(number, ReviewConfig())
         if review.edge > 0:
@@ -111,6 +110,28 @@ def placed(
             rows = np.flatnonzero(mine & keep & (table.statuses != Status.REJECTED))
             reach = review.min_distance * classes[number].diameter / (voxel_size or 1.0)
             keep[rows] = apart(table.positions[rows], table.scores[rows], reach, ~candidate[rows])
+    return keep
+
+
+def outstanding(table: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom) -> BoolArray:
+    """Tell which particles stand for themselves: a candidate on a judged particle of its class asks for nothing any more.
+
+    Parameters
+    ----------
+    table : ParticleTable
+        n particles of one tomogram.
+    classes, voxel_size : Mapping, Angstrom
+        As for `shown`.
+
+    Returns
+    -------
+    BoolArray
+        (n,) False for candidates that lie on an accepted or rejected particle of their class.
+    """
+    keep = np.ones(len(table), np.bool_)
+    candidate = table.statuses == Status.CANDIDATE
+    if candidate.any():
+        keep[candidate] = ~_judged(table.select(candidate), table, classes, voxel_size)
     return keep
 
 

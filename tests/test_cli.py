@@ -12,7 +12,7 @@ import tifffile
 
 import main
 from core.cli import COMMANDS, run
-from core.io.particles import write_particles
+from core.io.particles import read_particles, write_particles
 from core.io.volumes import open_tomogram, write_mrc, write_zarr
 from core.messages import drain
 from core.simulate import PhantomConfig, simulate
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.particles import ParticleTable
+    from core.types import Positions
 
     Call = Callable[..., tuple[int, str, str]]
 
@@ -64,7 +65,20 @@ def project(call: Call, sample: Path) -> None:
     assert call("import", "project", sample / "clicks.csv", "--tomogram", "sample")[0] == 0
 
 
+def free(sample: Path) -> Positions:
+    """Return three places far from all particles, (3, 3) zyx voxels."""
+    grid = np.stack(np.meshgrid(np.arange(2, 32, 4), np.arange(2, 96, 4), np.arange(2, 64, 4), indexing="ij"), axis=-1).reshape(
+        -1, 3
+    )
+    away = np.linalg.norm(grid[:, None] - read_particles(sample / "clicks.csv").positions, axis=-1).min(axis=1)
+    return grid[np.argsort(-away)[:3]].astype(float)
+
+
 def test_a_project_is_trained_picked_scored_and_exported(call: Call, sample: Path) -> None:
+    def exported(name: str, *words: str) -> Positions:
+        assert call("export", "project", *words, "--out", f"{name}.csv")[0] == 0
+        return read_particles(Path(f"{name}.csv")).positions
+
     project(call, sample)
     code, out, _ = call("train", "project", *QUICK, "--json")
     assert code == 0
@@ -82,11 +96,17 @@ def test_a_project_is_trained_picked_scored_and_exported(call: Call, sample: Pat
     scored = json.loads(call("evaluate", "project", "--json")[1])["tomograms"]["sample"]["classes"]["ferritin"]
     assert (scored["picks"], scored["truth"]) == (found["picks"], len((sample / "truth.csv").read_text().splitlines()) - 1)
 
-    assert call("export", "project", "--status", "candidate", "--out", "picks.csv")[0] == 0
-    outside = json.loads(call("evaluate", sample / "truth.csv", "picks.csv", "--json")[1])["classes"]["ferritin"]
+    outside = json.loads(call("evaluate", sample / "truth.csv", f"{picked['run']}/sample.csv", "--json")[1])["classes"]["ferritin"]
     assert {name: outside[name] for name in ("picks", "hits", "truth")} == {
         name: scored[name] for name in ("picks", "hits", "truth")
     }
+    taken = exported("candidate", "--status", "candidate")
+    every, clicks = read_particles(Path(picked["run"]) / "sample.csv"), read_particles(sample / "clicks.csv")
+    away = np.linalg.norm(every.positions[:, None] - clicks.positions, axis=-1).min(axis=1)
+    radius = 120 / 2 / open_tomogram(sample / "sample.mrc").voxel_size
+    np.testing.assert_allclose(taken, every.positions[away > radius], atol=1e-3)
+    assert len(exported("all", "--status", "all")) == len(clicks.positions) + len(taken)
+    assert len(exported("shown", "--status", "shown", "--threshold", "ferritin=0")) == len(clicks.positions) + len(taken)
 
 
 def test_picking_again_replaces_the_candidates_of_the_earlier_run(call: Call, sample: Path) -> None:
@@ -234,13 +254,15 @@ def test_a_project_grows_by_regions_and_tomograms(call: Call, sample: Path) -> N
 
 def test_export_says_that_candidates_were_left_out(call: Call, sample: Path) -> None:
     project(call, sample)
-    call("import", "project", sample / "clicks.csv", "--tomogram", "sample", "--status", "candidate")
     total = len((sample / "clicks.csv").read_text().splitlines()) - 1
+    call("import", "project", sample / "clicks.csv", "--tomogram", "sample", "--status", "candidate")  # on the marks: decided
+    Path("free.csv").write_text("x,y,z\n" + "".join(f"{x},{y},{z}\n" for z, y, x in free(sample)))
+    call("import", "project", "free.csv", "--tomogram", "sample", "--class", "ferritin", "--status", "candidate")
     code, out, _ = call("export", "project", "--out", "picks.coords", "--json")
     assert code == 0
     values = json.loads(out)
     assert values["exported"] == total
-    assert f"{total} candidates were not exported" in values["notices"][0]
+    assert values["notices"][0].startswith("3 candidates were not exported")
     assert len(Path("picks.coords").read_text().splitlines()) == total
 
 

@@ -61,6 +61,25 @@ def test_chosen_are_accepted_ones_and_candidates_above_the_threshold(
     assert Status.REJECTED not in found.statuses
 
 
+@pytest.mark.parametrize("reviews", [None, {1: ReviewConfig(threshold=0), 2: ReviewConfig(threshold=0)}])
+@pytest.mark.parametrize("status", [Status.CANDIDATE, None])
+@pytest.mark.parametrize("judged", [Status.ACCEPTED, Status.REJECTED])
+def test_a_candidate_on_a_judged_particle_is_never_handed_over(
+    project: Project, tmp_path: Path, judged: Status, status: Status | None, reviews: dict[int, ReviewConfig] | None
+) -> None:
+    before = project.store.table("one")
+    row = int(np.flatnonzero(before.statuses == judged)[0])
+    double = project.store.add("one", before.positions[row], int(before.class_ids[row]), score=1.0, status=Status.CANDIDATE)
+    table = project.store.table("one")
+    found = chosen(table, None, reviews, SPECS, project.tomogram("one"), status)
+    assert double in table.ids
+    assert double not in found.ids
+    by_command = project.to_export("one", None, status)
+    if reviews is None:
+        assert by_command.ids.tolist() == found.ids.tolist()
+    assert double not in by_command.ids
+
+
 @pytest.mark.parametrize(("format", "suffix"), [("csv", ".csv"), ("coords", ".coords"), ("relion5", ".star")])
 def test_what_is_delivered_can_be_read_back(project: Project, tmp_path: Path, format: str, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"

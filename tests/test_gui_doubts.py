@@ -122,6 +122,7 @@ def test_a_refusal_does_not_hide_the_other_warnings(desk: Application, tmp_path:
     desk.importing.open_path(words[0])
     assert not dialog.accept_button.isEnabled()
     assert "choose drop" in dialog.problem.text()
+    assert dialog.problem.text().count("lie outside") == 1
     assert WARNINGS["origin"] in dialog.problem.text()
     dialog.reject()
 

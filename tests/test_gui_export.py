@@ -218,8 +218,23 @@ def test_the_window_fits_a_small_screen_at_every_step(picked: Application, step:
     least = picked.window.minimumSizeHint()
     assert (least.width() <= 1100, least.height() <= 700) == (True, True), least
     panel = picked.window._panels.currentWidget()
-    if isinstance(panel, QScrollArea):
-        assert panel.widget().minimumSizeHint().width() <= panel.viewport().width()
+    areas = [panel] if isinstance(panel, QScrollArea) else [one for one in panel.findChildren(QScrollArea) if one.isVisible()]
+    for area in areas:
+        if isinstance(area, QScrollArea) and area.widget() is not None:
+            assert area.widget().minimumSizeHint().width() <= area.viewport().width()
+
+
+@pytest.mark.parametrize("name", ["relion5", "dynamo", "csv"])
+def test_the_button_and_what_is_odd_are_in_sight_on_a_small_screen(picked: Application, qtbot: QtBot, name: str) -> None:
+    window, panel = picked.window, picked.window.export
+    window.go_to_step(4)
+    window.resize(1100, 700)
+    choose(picked, name)
+    panel.set_files([], "", ["One thing is odd.", "Another one, which takes some more words to tell, is odd as well."])
+    panel.set_result("done")
+    qtbot.wait(50)
+    for widget in (panel.export, panel.notices, panel.result):
+        assert widget.visibleRegion().boundingRect() == widget.rect()
 
 
 def test_the_first_rows_are_shown(picked: Application, tmp_path: Path, qtbot: QtBot) -> None:

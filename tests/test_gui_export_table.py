@@ -82,7 +82,7 @@ def cell(panel: ExportPanel, row: int, asked: Asked) -> str:
 def type_in(qtbot: QtBot, panel: ExportPanel, row: int, asked: Asked, text: str) -> None:
     """Double-click a cell, type and press Enter, as people do."""
     cells = panel.tomograms.cells
-    panel.ensureWidgetVisible(cells)
+    panel.area.ensureWidgetVisible(cells)
     place = cells.visualItemRect(cells.item(row, 1 + list(Asked).index(asked))).center()
     qtbot.mouseClick(cells.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseDClick(cells.viewport(), Qt.MouseButton.LeftButton, pos=place)

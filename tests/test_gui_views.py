@@ -406,7 +406,7 @@ def test_the_guide_lists_the_keys_that_there_are(opened: Application) -> None:
     table = "\n".join(row.rpartition(" | ")[2] for row in table.splitlines()[3:])
     for spoken, key in (("Page Up", "PgUp"), ("Page Down", "PgDown"), ("Delete", "Del")):
         table = table.replace(spoken, key)
-    listed = set(re.findall(r"(?:Ctrl\+)?(?:Shift\+)?(?:PgUp|PgDown|Del|[A-Z0-9+-])(?=[ ,|])", table.replace("|", " | ")))
+    listed = set(re.findall(r"(?:Ctrl\+)?(?:Shift\+)?(?:PgUp|PgDown|Del|F1|[A-Z0-9+-])(?=[ ,|])", table.replace("|", " | ")))
     paged = {modifier + key for modifier in ("", "Shift+", "Ctrl+") for key in ("PgUp", "PgDown")}
     named = {key for key in listed if not key.endswith(("PgUp", "PgDown"))} | paged
     named |= {f"{modifier}{number}" for modifier in ("", "Ctrl+") for number in range(1, 10)}

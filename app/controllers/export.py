@@ -38,7 +38,7 @@ class ExportController(QObject):
         self._timer.setInterval(300)
         self._timer.timeout.connect(self.refresh)
         panel.export_requested.connect(self.export)
-        panel.edited.connect(self._show)
+        panel.edited.connect(self._on_panel_edited)
         panel.copy_requested.connect(self._on_panel_copy)
         panel.kind.currentIndexChanged.connect(self._on_panel_format)
         for signal in (session.table_changed, session.review_changed):
@@ -152,6 +152,10 @@ class ExportController(QObject):
     def _on_panel_format(self, _index: int) -> None:
         if self._panel.path.text():
             self._panel.path.setText(str(self.path.with_suffix(self._panel.suffix)))
+
+    def _on_panel_edited(self) -> None:
+        self._panel.set_result("")  # it told of another file
+        self._show()
 
     def _on_panel_copy(self) -> None:
         QApplication.clipboard().setText(self._panel.command.text())

@@ -50,7 +50,7 @@ class ProjectController(QObject):
     ) -> None:
         super().__init__()
         self._session, self._runner, self._start, self._panel, self._views = session, runner, start, panel, views
-        self._settings = settings
+        self._settings, self._told = settings, False
         panel.list.show_requested.connect(self.show_tomogram)
         session.project_changed.connect(self._on_session_project)
         start.recent_requested.connect(self.open_path)
@@ -153,8 +153,9 @@ class ProjectController(QObject):
         self._views.open(tomogram)
         self._session.set_tomogram(tomogram)
         self._panel.set_tomogram(tomogram, self._views.bounds)
-        for notice in tomogram.notices:
+        for notice in tomogram.notices or (("Ready",) if self._told else ()):  # what was said of the last one is over
             self.said.emit(notice)
+        self._told = bool(tomogram.notices)
 
     def close(self) -> None:
         """Let go of the project."""

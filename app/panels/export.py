@@ -21,7 +21,7 @@ from superqt.utils import signals_blocked
 
 from app.panels.exporttable import TomogramTable
 from app.panels.form import Form
-from app.panels.parts import Exact, Rows, allow, heading, hint, primary, rule, scrolled
+from app.panels.parts import Exact, Rows, allow, column, heading, hint, primary, rule, scrolled
 from core.io.particles.asking import Asked
 from core.io.particles.formats import Need
 from core.io.particles.registry import format_named
@@ -42,8 +42,8 @@ WHAT = {
 }
 
 
-class ExportPanel(QScrollArea):
-    """What, as what, where; one button."""
+class ExportPanel(QWidget):
+    """What, as what, where; one button, which stays in sight while the rest scrolls."""
 
     export_requested = Signal()
     browse_requested = Signal()
@@ -55,7 +55,9 @@ class ExportPanel(QScrollArea):
         super().__init__(parent)
         self._forms: dict[str, Form] = {}
         self._given: dict[str, str] = {}
-        layout = scrolled(self)
+        whole, self.area = column(self), QScrollArea()
+        layout = scrolled(self.area)
+        whole.addWidget(self.area, stretch=1)
         self.kind, self.which, self.scope, self.classes = (_narrow_combo() for _ in range(4))
         for name, title, suffix in formats:
             self.kind.addItem(f"{title} ({suffix})", (name, suffix))
@@ -80,10 +82,10 @@ class ExportPanel(QScrollArea):
         self.tomograms = TomogramTable()
         layout.addWidget(self.tomograms)
         self._add_preview(layout)
-        self._add_button(layout)
-        layout.addWidget(rule())
         self._add_command(layout)
         layout.addStretch(1)
+        whole.addWidget(rule())
+        self._add_button(whole)
         for combo in (self.kind, self.which, self.scope, self.classes):
             combo.currentIndexChanged.connect(self._on_edited)
         self.kind.currentIndexChanged.connect(self._show_choices)
@@ -134,7 +136,7 @@ class ExportPanel(QScrollArea):
         self.result.setWordWrap(True)
         self.result.hide()
         layout.addWidget(self.result)
-        self.notices = hint()  # under the button, which stays where it is
+        self.notices = hint()
         self.notices.hide()
         layout.addWidget(self.notices)
 

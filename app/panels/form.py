@@ -28,7 +28,12 @@ LABELS = {
     "relion_folder": "RELION folder",
 }
 OFF = ("low_pass", "high_pass")  # where 0 means that nothing is done
-FOLLOWS = {"patch": "from the diameters", "tile": "from the memory", "overlap": "from the network"}  # what a 0 stands for
+FOLLOWS = {
+    "steps": "as time allows",
+    "patch": "from the diameters",
+    "tile": "from the memory",
+    "overlap": "from the network",
+}  # what a 0 stands for
 EXACT = ("coords_angpix",)  # a thousandth of which matters far from the first voxel
 SIGNED = ("origin_x", "origin_y", "origin_z")  # which may lie below 0
 

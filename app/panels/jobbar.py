@@ -28,6 +28,7 @@ class JobBar(QWidget):
         layout.addWidget(self.bar, stretch=3)
         layout.addWidget(self.eta)
         layout.addWidget(self.cancel)
+        self._passing = True  # whether the line only tells of a job that is over when it ends
         self.set_busy(False, "")
 
     def set_busy(self, busy: bool, name: str) -> None:
@@ -38,11 +39,15 @@ class JobBar(QWidget):
         self.cancel.setText("Cancel")
         self.bar.setRange(0, 0)
         self.eta.setText("")
-        if busy:
-            self.text.setText(name)
+        if busy or self._passing:
+            self._write(name if busy else "Ready", passing=True)
 
     def say(self, text: str) -> None:
         """Show a line."""
+        self._write(text, passing=False)
+
+    def _write(self, text: str, *, passing: bool) -> None:
+        self._passing = passing
         self.text.setText(text)
         self.text.setToolTip(text)
 
@@ -51,7 +56,7 @@ class JobBar(QWidget):
         if isinstance(message, Progress):
             self.bar.setRange(0, STEPS if message.total > 0 and message.done > 0 else 0)
             self.bar.setValue(round(STEPS * message.done / message.total) if message.total > 0 else 0)
-            self.text.setText(" · ".join(part for part in (message.stage, message.detail) if part))
+            self._write(" · ".join(part for part in (message.stage, message.detail) if part), passing=True)
             self.eta.setText(_duration(message.eta))
         elif isinstance(message, Notice):
             self.text.setToolTip(message.text)

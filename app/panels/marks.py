@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from core.types import BoolArray
 
 SNAP = "After a click, move to the middle of the dark body beneath; where none is clearly seen, the click stays as it is"
+HOW = (
+    "Click the centre of each particle, in any of the three views. Drag to correct, right-click to remove. "
+    "15 are a good start; then go to step 3."
+)
 KEY, NAME, DIAMETER, COUNT = range(4)
 
 
@@ -53,7 +57,7 @@ class MarkPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         layout = column(self)
-        self.how = hint("Click the centre of each particle, in any of the three views. Drag to correct, right-click to remove.")
+        self.how = hint(HOW)
         layout.addWidget(self.how)
         layout.addWidget(heading("What to mark"))
         self.classes = QTableWidget(0, 4)

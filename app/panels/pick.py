@@ -95,6 +95,9 @@ class PickPanel(QScrollArea):
         row.addWidget(self.pick, stretch=1)
         row.addWidget(self.advanced)
         layout.addLayout(row)
+        self.why = hint()
+        self.why.hide()
+        layout.addWidget(self.why)
         self.form = Form(PickConfig)
         self.form.hide()
         layout.addWidget(self.form)
@@ -238,6 +241,8 @@ class PickPanel(QScrollArea):
     def set_ready(self, reason_not: str) -> None:
         """Say whether picking can start."""
         allow(self.pick, reason_not, "Find particles everywhere in the tomogram that is shown")
+        self.why.setText(reason_not)
+        self.why.setVisible(bool(reason_not))
 
     def set_again(self, reason_not: str) -> None:
         """Say whether training can go on from the last network."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AXES = ("z", "y", "x")
 ORDERS = {0: (0, 1, 2), 1: (1, 0, 2), 2: (2, 1, 0)}  # so that XZ lies below XY with x in common, and YZ beside it with y
+SMALL = 8  # points, of the scale bar
 MARGIN = 0.92  # part of the canvas that a fitted section fills
 
 
@@ -118,7 +119,9 @@ class Section(QWidget):
         model.layers.append(self._image)
         model.layers.selection.active = self._image
         model.dims.order = ORDERS[self.axis]
-        model.canvas.overlays.scale_bar.visible = True
+        if self.axis == 0:  # the magnification is the same in all three, and in a thin section it would cover a third
+            model.canvas.overlays.scale_bar.visible = True
+            model.canvas.overlays.scale_bar.font_size = SMALL
         self.fit()
 
     def _swap(self, image: Image, sections: Sections, scale: float, bounds: tuple[float, float]) -> None:

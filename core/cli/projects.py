@@ -28,8 +28,6 @@ from core.errors import ConfigError
 from core.particles import ClassSpec, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from core.io.particles.values import Written
     from core.project import Imported, Project
     from core.tomogram import Box, Tomogram
@@ -205,6 +203,7 @@ def export(
 ) -> None:
     """Export particles for other programs.
 
+    A candidate that lies on an accepted or rejected particle was decided with it, and is never exported.
     With --status shown, candidates of a class count from a score on (--threshold ribosome=0.7), at a distance in diameters from
     better ones (--min-distance), and so many voxels away from the tomogram's faces (--edge).
 
@@ -227,7 +226,7 @@ def export(
         if any(asked.values()):
             raise typer.BadParameter("--threshold, --min-distance and --edge go with --status shown")
         wanted = None if status == "all" else Status[status.upper()]
-        counts = work.store.counts()
+        tally = _tally(work, names, ids, wanted)
         written = work.export_particles(
             out,
             tomogram_ids=names,
@@ -239,7 +238,7 @@ def export(
             numbers=numbers,
             options=format_options(option, format),
         )
-    _tell_exported(report, written, *_tally(counts, names, ids, wanted))
+    _tell_exported(report, written, *tally)
 
 
 def _tell_exported(report: Report, written: Written, exported: int, left: int) -> None:
@@ -251,18 +250,11 @@ def _tell_exported(report: Report, written: Written, exported: int, left: int) -
     report.result({"exported": exported, "files": files}, f"Exported {exported} particles to {', '.join(files)}.")
 
 
-def _tally(
-    counts: Mapping[tuple[str, int, Status], int], names: list[str], ids: list[int] | None, wanted: Status | None
-) -> tuple[int, int]:
-    """Return how many particles were exported, and how many candidates were not."""
-    mine = {
-        (name, number, status): n
-        for (name, number, status), n in counts.items()
-        if name in names and (ids is None or number in ids)
-    }
-    exported = sum(n for (_, _, status), n in mine.items() if wanted in (None, status))
-    left = sum(n for (_, _, status), n in mine.items() if status is Status.CANDIDATE)
-    return exported, 0 if wanted in (None, Status.CANDIDATE) else left
+def _tally(project: Project, names: list[str], ids: list[int] | None, wanted: Status | None) -> tuple[int, int]:
+    """Return how many particles are exported, and how many open candidates are not."""
+    taken = [project.to_export(name, ids, wanted) for name in names]
+    left = [] if wanted in (None, Status.CANDIDATE) else [project.to_export(name, ids, Status.CANDIDATE) for name in names]
+    return sum(map(len, taken)), sum(map(len, left))
 
 
 def info(

@@ -188,6 +188,34 @@ class Project(Folder):
             notices=tuple(doubts(picks, positions, frame, tomogram, scale)),
         )
 
+    def to_export(self, tomogram_id: str, class_ids: Sequence[int] | None, status: Status | None) -> ParticleTable:
+        """Return what an export takes of a tomogram.
+
+        Parameters
+        ----------
+        tomogram_id : str
+            Which.
+        class_ids : Sequence[int] | None
+            Which classes; None for all.
+        status : Status | None
+            Which of the particles; None for all. Candidates that lie on a judged particle never are: they were decided with it.
+
+        Returns
+        -------
+        ParticleTable
+            In the order of the project.
+        """
+        from core.review import outstanding
+
+        table = self.store.table(tomogram_id)
+        rows = np.ones(len(table), np.bool_) if status is None else table.statuses == status
+        if class_ids is not None:
+            rows &= np.isin(table.class_ids, class_ids)
+        if (table.statuses[rows] == Status.CANDIDATE).any():
+            classes = {spec.id: spec for spec in self.store.classes()}
+            rows &= outstanding(table, classes, self.tomogram(tomogram_id).voxel_size)
+        return table.select(rows)
+
     def export_particles(
         self,
         path: Path,
@@ -212,7 +240,7 @@ class Project(Folder):
         class_ids : Sequence[int] | None
             Which classes; None for all.
         status : Status | None
-            Which of the particles; None for all.
+            Which of the particles, as for `to_export`.
         format : str | None
             As for `core.io.particles.write_parts`.
         tilt_series : Mapping[str, TiltSeriesGeometry] | None
@@ -237,9 +265,7 @@ class Project(Folder):
         chosen = [record.id for record in self.store.tomograms()] if tomogram_ids is None else tomogram_ids
         parts = []
         for one in chosen:
-            table = self.store.table(one, status=status)
-            if class_ids is not None:
-                table = table.select(np.isin(table.class_ids, class_ids))
+            table = self.to_export(one, class_ids, status)
             series, name, number = (tilt_series or {}).get(one), (names or {}).get(one), (numbers or {}).get(one)
             parts.append(TomogramPicks.of(self.tomogram(one), table, tilt_series=series, name=name, number=number))
         return write_parts(path, parts, self.store.classes(), format=format, options=options)

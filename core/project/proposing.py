@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.errors import FileFormatError, PickerError
+from core.grids import outside_doubt
 from core.io.particles import read_particles
 from core.io.particles.frames import Frame
 from core.io.particles.tomograms import geometry_told
@@ -174,9 +175,11 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
         inside = tomogram.box.contains(positions)
         tables.append(ParticleTable.build(name, positions, class_ids, scores=picks.scores, status=order.status))
         insides.append(inside)
-        notices |= dict.fromkeys(doubts(picks, positions, frame, tomogram, order.scale))
+        odd = list(doubts(picks, positions, frame, tomogram, order.scale))
         if order.outside is None and not inside.all():
             problems |= {outside_sentence(positions, tomogram): None}
+            odd = [one for one in odd if one != outside_doubt(positions, tomogram)]  # the refusal says so already
+        notices |= dict.fromkeys(odd)
     owned = {one.tomogram for one in found}
     return Proposal(
         tables=tuple(tables),
