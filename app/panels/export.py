@@ -57,6 +57,7 @@ class ExportPanel(QWidget):
         self._given: dict[str, str] = {}
         whole, self.area = column(self), QScrollArea()
         layout = scrolled(self.area)
+        layout.setContentsMargins(0, 0, 8, 0)  # the panel itself has margins
         whole.addWidget(self.area, stretch=1)
         self.kind, self.which, self.scope, self.classes = (_narrow_combo() for _ in range(4))
         for name, title, suffix in formats:

@@ -54,7 +54,6 @@ class Curves(pg.PlotWidget):
         self.hideButtons()
         self.setMenuEnabled(False)
         item = self.getPlotItem()
-        item.layout.setContentsMargins(1, 7, 1, 1)  # half a number stands above the upper end of an axis
         item.setLabels(left="loss", bottom="minutes", right="F1")
         for side in ("left", "bottom", "right"):
             item.getAxis(side).setPen(AXIS)
