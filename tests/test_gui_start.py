@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("napari")
 
 from app.screen import NO_DISPLAY
+from core.io.volumes import write_mrc
+from core.project import Project
 
 ROOT = Path(__file__).parent.parent
 OPENS = """
@@ -26,11 +29,11 @@ class Looked(window.MainWindow):
         QTimer.singleShot(0, self.look)
 
     def look(self):
-        print(self.isVisible(), "napari" in sys.modules, "torch" in sys.modules, flush=True)
+        print(self.isVisible(), "napari" in sys.modules, "torch" in sys.modules, self.tomograms.list.rowCount(), flush=True)
         self.close()
 
 window.MainWindow = Looked
-sys.exit(launch.main([]))
+sys.exit(launch.main(sys.argv[1:]))
 """
 
 
@@ -46,9 +49,14 @@ def home(tmp_path: Path) -> dict[str, str]:
     return dict.fromkeys(("XDG_CONFIG_HOME", "DEEPETPICKER_HOME", "XDG_RUNTIME_DIR"), str(tmp_path))
 
 
-def test_the_window_opens_without_torch(qapp: object, home: dict[str, str]) -> None:
-    done = started("-c", OPENS, **home)
-    assert done.stdout.split() == ["True", "True", "False"], done.stderr
+@pytest.mark.parametrize("opened", ["nothing", "tomogram", "project"])
+def test_the_window_opens_what_is_named_without_torch(qapp: object, tmp_path: Path, home: dict[str, str], opened: str) -> None:
+    write_mrc(tmp_path / "TS_1.mrc", np.zeros((8, 16, 16), np.float32), 10.0)
+    with Project.create(tmp_path / "ribosomes") as project:
+        project.add_tomogram(tmp_path / "TS_1.mrc")
+    named = {"nothing": (), "tomogram": (str(tmp_path / "TS_1.mrc"),), "project": (str(tmp_path / "ribosomes"),)}[opened]
+    done = started("-c", OPENS, *named, **home)
+    assert done.stdout.split() == ["True", "True", "False", str(len(named))], done.stderr
     assert done.returncode == 0, done.stderr
 
 
