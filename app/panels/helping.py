@@ -45,7 +45,7 @@ def show_keys(window: QWidget) -> QDialog:
     rows = [*MOUSE, *((what, keys) for what, keys in told if keys)]
     dialog = QDialog(window)
     dialog.setWindowTitle("Mouse and keys")
-    dialog.resize(560, 560)
+    dialog.resize(680, 600)
     table = QTableWidget(len(rows), 2)
     table.setHorizontalHeaderLabels(["what", "how"])
     table.verticalHeader().hide()
