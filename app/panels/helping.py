@@ -18,7 +18,7 @@ MOUSE = (
     ("remove a mark, reject a pick", "right-click it"),
     ("move the crosshair", "Shift-click, or drag with Shift"),
     ("next, previous section", "wheel"),
-    ("zoom", "Ctrl with the wheel, or drag with the right button"),
+    ("zoom", "Ctrl + wheel, or drag with the right button"),
     ("pan", "drag where there is no particle"),
     ("choose the class to mark", "1 to 9"),
     ("give the selected one another class", "Ctrl+1 to Ctrl+9"),
