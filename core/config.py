@@ -12,7 +12,7 @@ Normalisation = Literal["standardise", "minmax"]
 LabelKind = Literal["tball", "ball", "cubic"]
 Preset = Literal["fast", "published"]
 Unlabelled = Literal["background", "shell", "hard"]
-Split = Literal["clicks", "tomogram", "none"]
+Split = Literal["auto", "clicks", "tomogram", "none"]
 Start = Literal["pretrained", "scratch"]
 Loss = Literal["mixed", "dice"]
 Nms = Literal["graded", "published"]
@@ -132,8 +132,9 @@ class TrainConfig:
     scale : float
         Largest change of size, as a part of 1.
     split : Split
-        ``clicks``: a slab with ``validation`` of the clicks is held back, once there are 20 for each class; ``tomogram``: whole
-        tomograms are; ``none``: nothing is. Where nothing is held back, the picking F1 is estimated from the scores.
+        ``clicks``: a slab of each tomogram with ``validation`` of its clicks is held back; ``auto``: where every particle is
+        annotated, such a slab is, and nothing elsewhere; ``tomogram``: whole tomograms are; ``none``: nothing is. Where nothing
+        is held back, the last network is kept and the picking F1 is estimated from the scores.
     validation : float
         Part of the clicks that are held back, 0..0.5.
     validations : int
@@ -163,7 +164,7 @@ class TrainConfig:
     augment: bool = True
     rotation: float = 15.0
     scale: float = 0.05
-    split: Split = "clicks"
+    split: Split = "auto"
     validation: float = 0.2
     validations: int = 10
     average: float = 0.99

@@ -25,7 +25,6 @@ Role = Literal["both", "train", "validation"]
 SMALLEST_DIAMETER = 4  # voxels; a smaller particle cannot be told from noise
 FEWEST_TO_DIVIDE = 5  # clicks of a tomogram; of fewer, none is held back
 SMALLEST_PATCH, LARGEST_PATCH = 64, 128  # voxels, where the size of the crops follows from the particles
-ENOUGH_TO_DIVIDE = 20  # clicks for each class; of fewer, each is worth more as a lesson than as a test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,25 +188,12 @@ def divide(
     if not validation and config.split == "tomogram":
         training, validation = _spare_tomogram(training, classes)
         notices.append(f"Tomogram {validation[0].tomogram.id!r} is held back for validation.")
-    elif not validation and config.split == "clicks" and _enough(training, classes):
-        training, validation = _spare_slabs(training, classes, config.validation)
+    elif not validation and config.split in ("auto", "clicks"):
+        training, validation = _spare_slabs(training, classes, config)
     if not any(_teaches(e, classes) for e in validation):
-        notices.append("Nothing is held back to measure F1 on, so that it is only estimated." + _advice(training, classes, config))
+        notices.append("Nothing is held back to measure F1 on, so that it is only estimated.")
         validation = training
     return training, validation, notices
-
-
-def _enough(examples: Sequence[Example], classes: Sequence[ClassSpec]) -> bool:
-    """Tell whether clicks can be spared; where all is annotated, a few of them tell much, since all other picks are wrong."""
-    numbers = [spec.id for spec in classes]
-    clicks = sum(int(np.isin(e.accepted.class_ids, numbers).sum()) for e in examples if e.role == "both")
-    return clicks >= ENOUGH_TO_DIVIDE * len(classes) or any(e.complete for e in examples)
-
-
-def _advice(examples: Sequence[Example], classes: Sequence[ClassSpec], config: TrainConfig) -> str:
-    if config.split != "clicks" or _enough(examples, classes):
-        return ""
-    return f" With {ENOUGH_TO_DIVIDE} clicks for each class or more, some are held back."
 
 
 def _teaches(example: Example, classes: Sequence[ClassSpec]) -> bool:
@@ -231,11 +217,18 @@ def _spare_tomogram(examples: Sequence[Example], classes: Sequence[ClassSpec]) -
     )
 
 
-def _spare_slabs(examples: Sequence[Example], classes: Sequence[ClassSpec], fraction: float) -> tuple[list[Example], list[Example]]:
-    """Hold back a slab of each tomogram, except where that would take a class its last clicks."""
+def _spare_slabs(
+    examples: Sequence[Example], classes: Sequence[ClassSpec], config: TrainConfig
+) -> tuple[list[Example], list[Example]]:
+    """Hold back a slab of each tomogram, except where that would take a class its last clicks.
+
+    Unless asked for, none is held back where not all is annotated: a pick beside the clicks is then neither known to be right
+    nor wrong, so that a click tells more as a lesson than as a test.
+    """
     training, validation = list(examples), []
     for i, whole in enumerate(examples):
-        near, far = _cut_off(whole, classes, fraction) if whole.role == "both" else (whole, None)
+        wanted = whole.role == "both" and (whole.complete or config.split == "clicks")
+        near, far = _cut_off(whole, classes, config.validation) if wanted else (whole, None)
         if far is None or not _teaches(near, classes) or _untaught([*training[:i], near, *training[i + 1 :]], classes):
             continue
         training[i] = near

@@ -13,7 +13,7 @@ from core.tomogram import Box, Tomogram
 
 SHAPE = (32, 48, 64)
 RIBOSOME, FERRITIN = ClassSpec(id=1, name="ribosome", diameter=120.0), ClassSpec(id=4, name="ferritin", diameter=60.0)
-CONFIG = TrainConfig(patch=32)
+CONFIG = TrainConfig(patch=32, split="clicks")
 BY_TOMOGRAM = TrainConfig(patch=32, split="tomogram")
 
 
@@ -165,23 +165,21 @@ def test_a_slab_lies_within_the_region():
     assert near.box.high[2] == far.box.low[2]
 
 
-@pytest.mark.parametrize("n", [1, 4, 19])
-def test_of_few_clicks_none_is_held_back_and_it_is_said(n):
-    few = example(spread(n))
-    training, validation, notices = divide([few], [RIBOSOME], CONFIG)
-    assert training == validation == [few]
-    assert notices[0].endswith("only estimated. With 20 clicks for each class or more, some are held back.")
+@pytest.mark.parametrize(("n", "split"), [(1, "auto"), (4, "auto"), (100, "auto"), (1, "clicks"), (4, "clicks")])
+def test_where_no_click_can_be_spared_none_is_held_back_and_it_is_said(n, split):
+    some = example(spread(n))
+    training, validation, notices = divide([some], [RIBOSOME], replace(CONFIG, split=split))
+    assert training == validation == [some]
+    assert notices == ["Nothing is held back to measure F1 on, so that it is only estimated."]
 
 
-def test_it_takes_enough_clicks_of_every_class_to_hold_some_back():
-    clicks = [1] * 20 + [4] * 19
-    for more, held in (([], False), ([4], True)):
-        ids = clicks + more
-        _, validation, notices = divide([example(spread(len(ids)), ids)], [RIBOSOME, FERRITIN], CONFIG)
-        assert (validation[0].region is not None) == held
-        assert bool(notices) != held
-    (_,), (far,), _ = divide([example(spread(9), complete=True)], [RIBOSOME], CONFIG)
-    assert far.region is not None
+def test_clicks_are_held_back_where_all_is_annotated_or_where_it_is_asked_for():
+    whole, some = example(spread(9), complete=True), example(spread(40), id_="some")
+    for split, held in (("auto", ["t"]), ("clicks", ["t", "some"])):
+        training, validation, notices = divide([whole, some], [RIBOSOME], replace(CONFIG, split=split))
+        assert [e.tomogram.id for e in validation] == held
+        assert [e.region is None for e in training] == [False, split == "auto"]
+        assert notices == []
 
 
 def test_splitting_off_nothing_is_possible():
@@ -266,7 +264,7 @@ def test_where_no_tomogram_can_be_spared_none_is_held_back(examples):
         divide(examples, classes, BY_TOMOGRAM)
 
 
-@pytest.mark.parametrize("split", ["clicks", "tomogram", "none"])
+@pytest.mark.parametrize("split", ["auto", "clicks", "tomogram", "none"])
 def test_roles_go_before_the_split(split):
     examples = [*named("ab"), *named("c", role="validation")]
     training, validation, notices = divide(examples, [RIBOSOME], replace(CONFIG, split=split))

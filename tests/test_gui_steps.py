@@ -180,7 +180,7 @@ def test_settings_of_every_step_travel_with_the_project(opened: Application, fil
     window.tomograms.display.slab.setValue(7)
     window.tomograms.preparing.form._editors["low_pass"].setValue(30)
     window.train.minutes.setValue(3.5)
-    window.train.split.setCurrentIndex(1)
+    window.train.split.setCurrentIndex(window.train.split.findData("tomogram"))
     window.snap.trigger()
     window.train.then_pick.click()
     window.pick.form._editors["edge"].setValue(4)

@@ -128,7 +128,7 @@ def test_what_cannot_be_learnt_is_a_sentence_before_anything_starts(marked: Appl
 
     said: list[str] = []
     monkeypatch.setattr(notify, "show", lambda exc, _parent=None: said.append(notify.sentence(exc)))
-    marked.window.train.split.setCurrentIndex(1)
+    marked.window.train.split.setCurrentIndex(marked.window.train.split.findData("tomogram"))
     marked.train.train()
     assert not marked.runner.busy
     assert "add a tomogram or split by clicks" in said[0]

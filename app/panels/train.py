@@ -33,9 +33,15 @@ if TYPE_CHECKING:
     from core.messages import EpochDone
 
 SPLITS = {
+    "auto": (
+        "what is wholly marked",
+        "A slab is held back of every tomogram in which all particles are marked. "
+        "Of the others every mark is learnt from; F1 is then estimated from the scores",
+    ),
     "clicks": (
         "a part of the marks",
-        "A slab with some of the marks of each tomogram is held back, once there are 20 of each class",
+        "A slab with some of the marks of each tomogram is held back. "
+        "Where not all is marked, this F1 tells little of false picks, and fewer marks are learnt from",
     ),
     "tomogram": ("whole tomograms", "Those whose use is 'check' in step 1; without one, the last that can be spared"),
     "none": ("nothing: train on all", "Every mark is learnt from; F1 is then estimated from the scores"),
