@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFileDialog,
     QHBoxLayout,
-    QMainWindow,
-    QMenu,
     QMessageBox,
     QPushButton,
     QSplitter,
@@ -20,9 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from app.notify import about
+from app.menus import MenuWindow
 from app.panels.export import ExportPanel
-from app.panels.helping import show_keys
 from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
 from app.panels.linking import CarryDialog, LinkDialog
@@ -47,7 +43,7 @@ TOML = "Settings (*.toml);;All files (*)"
 FILES = f"Tomograms ({' '.join('*' + suffix for suffix in suffixes())});;All files (*)"
 
 
-class MainWindow(QMainWindow):
+class MainWindow(MenuWindow):
     """Arranges; what anything does is the controllers' business."""
 
     paths_requested = Signal(list)
@@ -69,7 +65,16 @@ class MainWindow(QMainWindow):
         self.linking, self.carrying = LinkDialog(self), CarryDialog(self)
         self.importing = ImportDialog([(known.name, known.title) for known in READABLE], self)
         self._arrange()
-        self._make_menus()
+        self.pick.place_closer(self.closer)
+        for action, slot in (
+            (self.open_tomogram, self.ask_tomogram),
+            (self.open_folder, self.ask_folder),
+            (self.open_project, self.ask_project),
+            (self.open_sample, self.start.sample_requested.emit),
+            (self.save_settings, self._ask_settings_to_save),
+            (self.load_settings, self._ask_settings_to_load),
+        ):
+            action.triggered.connect(lambda _checked=False, slot=slot: slot())
         self.start.tomogram_requested.connect(self.ask_tomogram)
         self.start.project_requested.connect(self.ask_project)
         self.tomograms.add_requested.connect(self.ask_tomogram)
@@ -124,75 +129,6 @@ class MainWindow(QMainWindow):
         self.steps.idClicked.connect(self.go_to_step)
         return bar
 
-    def _make_menus(self) -> None:
-        file, edit, view, settings = (self.menuBar().addMenu(name) for name in ("&File", "&Edit", "&View", "&Settings"))
-        self.open_tomogram = self._action(file, "Open tomograms…", "Ctrl+O", self.ask_tomogram)
-        self.open_folder = self._action(file, "Open OME-Zarr folder…", "", self.ask_folder)
-        self.open_project = self._action(file, "Open project…", "Ctrl+Shift+O", self.ask_project)
-        self.open_sample = self._action(file, "Open sample", "", self.start.sample_requested.emit)
-        self.import_particles = self._action(file, "Import particles…", "Ctrl+I")
-        file.addSeparator()
-        self._action(file, "Quit", "Ctrl+Q", self.close)
-        edit.setToolTipsVisible(True)
-        self.undo = self._action(edit, "Undo", "Ctrl+Z")
-        self.redo = self._action(edit, "Redo", "Ctrl+Shift+Z")
-        self.remove = self._action(edit, "Remove or reject selected", "Del")
-        self.snap = self._action(edit, "Snap clicks on or off", "S")
-        edit.addSeparator()
-        self.accept = self._action(edit, "Accept pick", "A")
-        self.reject = self._action(edit, "Reject pick", "R")
-        self.forward = self._action(edit, "Next pick", "N")
-        self.backward = self._action(edit, "Previous pick", "P")
-        self.pages = {
-            (axis, by): self._action(view, f"{word} section along {name}", keys + ("PgUp" if by > 0 else "PgDown"))
-            for axis, (name, keys) in enumerate((("z", ""), ("y", "Shift+"), ("x", "Ctrl+")))
-            for word, by in (("Next", 1), ("Previous", -1))
-        }
-        view.addSeparator()
-        self.fit = self._action(view, "Fit", "F")
-        self.single = self._action(view, "XY only", "X", checkable=True)
-        self.solid = self._action(view, "3D view", "V", checkable=True)
-        self.y_up = self._action(view, "y upwards, as in IMOD", "", checkable=True)
-        self.light = self._action(view, "Light theme", "", checkable=True)
-        view.addSeparator()
-        self.movie = self._action(view, "Movie of sections…", "")
-        view.addSeparator()
-        self.thicker = self._action(view, "Thicker rings", "+")
-        self.thinner = self._action(view, "Thinner rings", "-")
-        self._action(settings, "Save settings as…", "", self._ask_settings_to_save)
-        self._action(settings, "Load settings…", "", self._ask_settings_to_load)
-        settings.addSeparator()
-        self.reset_step = self._action(settings, "Reset this step", "")
-        self.reset_all = self._action(settings, "Reset all", "")
-        help_menu = self.menuBar().addMenu("&Help")
-        self._action(help_menu, "Mouse and keys", "F1", lambda: show_keys(self))
-        self._action(help_menu, "About", "", lambda: about(self))
-        self.class_keys = self._number_keys("Mark class {}", "")
-        self.set_history("Open a tomogram first.", "Open a tomogram first.")
-        self.reclass_keys = self._number_keys("Selected is of class {}", "Ctrl+")
-
-    def _number_keys(self, text: str, modifier: str) -> list[QAction]:
-        """Make actions without a menu for the keys 1 to 9."""
-        actions = []
-        for number in range(1, 10):
-            action = QAction(text.format(number), self)
-            action.setShortcut(QKeySequence(f"{modifier}{number}"))
-            action.setData(number)
-            self.addAction(action)
-            actions.append(action)
-        return actions
-
-    def _action(
-        self, menu: QMenu, text: str, keys: str, slot: Callable[[], object] | None = None, *, checkable: bool = False
-    ) -> QAction:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(keys))
-        action.setCheckable(checkable)
-        if slot is not None:
-            action.triggered.connect(lambda _checked=False: slot())
-        menu.addAction(action)
-        return action
-
     # ---- what is shown ----
 
     @property
@@ -206,12 +142,6 @@ class MainWindow(QMainWindow):
         self._panels.setCurrentIndex(number)
         self.steps.button(number).setChecked(True)
         self.step_changed.emit(number)
-
-    def set_history(self, no_undo: str, no_redo: str) -> None:
-        """Say why nothing can be taken back, or done again; empty where it can."""
-        for action, reason in ((self.undo, no_undo), (self.redo, no_redo)):
-            action.setEnabled(not reason)
-            action.setToolTip(reason or action.text())
 
     # ---- asking ----
 

@@ -26,7 +26,7 @@ from superqt.utils import signals_blocked
 from app.panels.classmenu import ClassButton
 from app.panels.form import Form
 from app.panels.histogram import ScoreHistogram
-from app.panels.parts import allow, heading, hint, primary, rule, scrolled
+from app.panels.parts import allow, column, heading, hint, primary, rule, scrolled
 from app.panels.scoremap import ScoreMapControls
 from core.config import PickConfig
 from core.particles import Status
@@ -144,6 +144,8 @@ class PickPanel(QScrollArea):
         self.count.setWordWrap(True)
         layout.addWidget(self.count)
         self._add_all(layout)
+        self._looks = column(inside := QWidget())
+        layout.addWidget(inside)
         layout.addWidget(rule())
         self._add_one(layout)
 
@@ -185,6 +187,10 @@ class PickPanel(QScrollArea):
         layout.addWidget(self.again)
 
     # ---- setters ----
+
+    def place_closer(self, looks: QWidget) -> None:
+        """Take in the buttons that look closer at picks."""
+        self._looks.addWidget(looks)
 
     @property
     def class_id(self) -> int:
