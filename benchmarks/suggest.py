@@ -25,7 +25,7 @@ from core.config import RunConfig, TrainConfig
 from core.examples import Example
 from core.io.atomic import atomic_path
 from core.messages import drain
-from core.metrics import figures, rank
+from core.metrics import best_threshold, figures, rank
 from core.particles import ParticleTable, Status
 from core.picking import pick
 from core.review import doubtful, taken
@@ -67,10 +67,10 @@ class Trial:
         train_config = TrainConfig(seed=seed, steps=arguments.steps, minutes=0.0, split="none")
         self.config = RunConfig(train=train_config)
 
-    def trained(self, particles: ParticleTable) -> Checkpoint:
+    def trained(self, particles: ParticleTable, start: Checkpoint | None = None) -> Checkpoint:
         example = Example(tomogram=self.tomogram, particles=particles, region=self.seen)
         with TemporaryDirectory() as folder:
-            return drain(train([example], [self.spec], self.config, Path(folder)))
+            return drain(train([example], [self.spec], self.config, Path(folder), start=start))
 
     def answered(self, checkpoint: Checkpoint, way: str) -> ParticleTable:
         """Return the clicks and what was added to them."""
@@ -93,7 +93,8 @@ class Trial:
         reach = reach_of(self.tested_rows, self.spec.name, 0.5)
         ranking = rank(truth, found.positions, found.scores.astype(float), reach, neutral)
         at = figures(ranking, checkpoint.thresholds[self.spec.id])
-        return {"f1": at.f1 or 0.0, "ap": figures(ranking).average_precision or 0.0}
+        ap, best = figures(ranking).average_precision, best_threshold(ranking)[1]
+        return {"f1": at.f1, "precision": at.precision, "recall": at.recall, "ap": ap, "best": best}
 
 
 def main() -> None:

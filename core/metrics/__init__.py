@@ -5,8 +5,30 @@ default half the particle's radius. References that are neutral need not be foun
 but one of them is not counted at all.
 """
 
+from core.metrics.assessing import Assessment, Case, assess
+from core.metrics.comparing import Comparison, Kind, compare
 from core.metrics.evaluation import Evaluation, evaluate
 from core.metrics.matching import Ranking, rank
+from core.metrics.rules import RULES, Rule, rule_named
 from core.metrics.summary import Curve, Figures, best_threshold, f1_curve, figures
 
-__all__ = ["Curve", "Evaluation", "Figures", "Ranking", "best_threshold", "evaluate", "f1_curve", "figures", "rank"]
+__all__ = [
+    "RULES",
+    "Assessment",
+    "Case",
+    "Comparison",
+    "Curve",
+    "Evaluation",
+    "Figures",
+    "Kind",
+    "Ranking",
+    "Rule",
+    "assess",
+    "best_threshold",
+    "compare",
+    "evaluate",
+    "f1_curve",
+    "figures",
+    "rank",
+    "rule_named",
+]

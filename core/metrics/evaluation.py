@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import ConfigError
-from core.metrics.matching import Ranking, best_first, passes, rank
-from core.metrics.summary import Figures, figures
+from core.metrics.assessing import Case, assess
+from core.metrics.rules import HALF
 from core.particles import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from core.metrics.summary import Figures
     from core.particles import ClassSpec, ParticleTable
-    from core.types import Angstrom, Voxels
+    from core.types import Angstrom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,38 +103,16 @@ def evaluate(
     ConfigError
         If the voxel size is unknown.
     """
-    if not (np.isfinite(voxel_size) and voxel_size > 0):
-        raise ConfigError(f"Scoring needs the voxel size in Å (above 0), not {voxel_size}; give it when opening the tomogram.")
-    least = thresholds or {}
-    rankings = {c.id: _rank_class(truth, picks, c.id, radius * c.diameter / 2 / voxel_size, least.get(c.id)) for c in classes}
-    result = {id_: figures(ranking) for id_, ranking in rankings.items()}
+    case = Case(truth=truth, picks=picks, voxel_size=voxel_size)
+    found = assess([case], classes, replace(HALF, reach=radius)).cut(thresholds)
+    result = {spec.id: found.figures(class_id=spec.id) for spec in classes}
     held = np.unique(truth.class_ids[truth.statuses != Status.REJECTED])
     scored = [result[c.id].f1 for c in classes if c.id in held]
     return Evaluation(
         classes=tuple(classes),
         figures=result,
-        pooled=figures(_pool(list(rankings.values()))),
+        pooled=found.figures(),
         mean_class_f1=float(np.mean(scored)) if scored else 0.0,
         radius=radius,
         voxel_size=voxel_size,
     )
-
-
-def _rank_class(truth: ParticleTable, picks: ParticleTable, class_id: int, reach: Voxels, least: float | None) -> Ranking:
-    references = truth.select(truth.class_ids == class_id)
-    found = picks.select(picks.class_ids == class_id)
-    scores = found.scores.astype(np.float64)
-    kept = np.ones(len(found), np.bool_) if least is None else passes(scores, least)
-    wanted = references.positions[references.statuses == Status.ACCEPTED]
-    neutral = references.positions[references.statuses == Status.CANDIDATE]
-    return rank(wanted, found.positions[kept], scores[kept], reach, neutral)
-
-
-def _pool(rankings: list[Ranking]) -> Ranking:
-    if not rankings:
-        return Ranking(np.zeros(0), np.zeros(0, np.bool_), np.zeros(0), 0)
-    scores = np.concatenate([r.scores for r in rankings])
-    order = best_first(scores)
-    hits = np.concatenate([r.hits for r in rankings])[order]
-    distances = np.concatenate([r.distances for r in rankings])[order]
-    return Ranking(scores[order], hits, distances, sum(r.truth for r in rankings))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.types import BoolArray, IntArray, Positions, Voxels
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -60,11 +62,11 @@ def rank(truth: Positions, picks: Positions, scores: Reals, reach: Voxels, neutr
     """
     order = best_first(np.asarray(scores, np.float64))
     picks, scores = np.asarray(picks, np.float64).reshape(-1, 3)[order], np.asarray(scores, np.float64)[order]
-    distances = _match(truth, picks, reach)
+    distances, _ = match(truth, picks, reach)
     counts = np.ones(len(picks), np.bool_)
     if neutral is not None:
         missed = np.flatnonzero(np.isnan(distances))
-        counts[missed] = np.isnan(_match(neutral, picks[missed], reach))
+        counts[missed] = np.isnan(match(neutral, picks[missed], reach)[0])
     return Ranking(scores[counts], ~np.isnan(distances[counts]), distances[counts], len(truth))
 
 
@@ -102,15 +104,54 @@ def passes(scores: Reals, threshold: float) -> BoolArray:
     return np.asarray(np.nan_to_num(scores, nan=np.inf) >= threshold, np.bool_)
 
 
-def _match(references: Positions, picks: Positions, reach: Voxels) -> Reals:
-    """Return each pick's distance to the nearest reference that no earlier pick has taken, NaN if none is in reach."""
-    matched = np.full(len(picks), np.nan)
+def match(references: Positions, picks: Positions, reach: Voxels) -> tuple[Reals, IntArray]:
+    """Match picks in their order, each to the nearest reference that no earlier pick has taken.
+
+    Parameters
+    ----------
+    references : Positions
+        (t, 3) zyx voxels.
+    picks : Positions
+        (n, 3) zyx voxels, the best first.
+    reach : Voxels
+        Largest distance of a match.
+
+    Returns
+    -------
+    distances : NDArray[np.float64]
+        (n,) distance to the matched reference in voxels, NaN where there is none.
+    partners : IntArray
+        (n,) row of that reference, -1 where there is none.
+    """
+    distances, partners = np.full(len(picks), np.nan), np.full(len(picks), -1, np.int64)
     if not (len(references) and len(picks)):
-        return matched
+        return distances, partners
     pairs = cKDTree(picks).sparse_distance_matrix(cKDTree(references), reach, output_type="ndarray")
     taken = np.zeros(len(references), np.bool_)
     for k in np.lexsort((pairs["j"], pairs["v"], pairs["i"])):
         pick, reference = pairs["i"][k], pairs["j"][k]
-        if np.isnan(matched[pick]) and not taken[reference]:
-            taken[reference], matched[pick] = True, pairs["v"][k]
-    return matched
+        if partners[pick] < 0 and not taken[reference]:
+            taken[reference], distances[pick], partners[pick] = True, pairs["v"][k], reference
+    return distances, partners
+
+
+def pooled(rankings: Sequence[Ranking]) -> Ranking:
+    """Put rankings together, as if all picks were of one tomogram and class.
+
+    Parameters
+    ----------
+    rankings : Sequence[Ranking]
+        Any number.
+
+    Returns
+    -------
+    Ranking
+        Best score first.
+    """
+    if not rankings:
+        return Ranking(np.zeros(0), np.zeros(0, np.bool_), np.zeros(0), 0)
+    order = best_first(np.concatenate([one.scores for one in rankings]))
+    scores, hits, distances = (
+        np.concatenate([getattr(one, name) for one in rankings])[order] for name in ("scores", "hits", "distances")
+    )
+    return Ranking(scores, hits, distances, sum(one.truth for one in rankings))

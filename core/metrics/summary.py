@@ -87,13 +87,15 @@ def figures(ranking: Ranking, threshold: float | None = None) -> Figures:
     )
 
 
-def f1_curve(ranking: Ranking) -> Curve:
+def f1_curve(ranking: Ranking, beta: float = 1.0) -> Curve:
     """Return precision, recall and F1 at every threshold that makes a difference.
 
     Parameters
     ----------
     ranking : Ranking
         Matched picks; a NaN score counts as 0.
+    beta : float
+        Recall counts beta squared times as much as precision: with another beta than 1, F-beta stands in the place of F1.
 
     Returns
     -------
@@ -107,12 +109,12 @@ def f1_curve(ranking: Ranking) -> Curve:
         thresholds=scores[last],
         precision=hits / picks,
         recall=hits / max(ranking.truth, 1),
-        f1=2 * hits / (picks + ranking.truth),
+        f1=(1 + beta**2) * hits / (picks + beta**2 * ranking.truth),
     )
 
 
-def best_threshold(ranking: Ranking) -> tuple[float, float]:
-    """Find the threshold with the highest F1.
+def best_threshold(ranking: Ranking, beta: float = 1.0) -> tuple[float, float]:
+    """Find the threshold with the highest F1, or F-beta.
 
     The threshold lies midway between the last score that is kept and the next lower one (or 0 if there is none), so
     that it suits other picks of the same kind, too; among equal F1 the strictest wins.
@@ -121,6 +123,8 @@ def best_threshold(ranking: Ranking) -> tuple[float, float]:
     ----------
     ranking : Ranking
         Matched picks.
+    beta : float
+        As for `f1_curve`.
 
     Returns
     -------
@@ -131,7 +135,7 @@ def best_threshold(ranking: Ranking) -> tuple[float, float]:
     """
     if not ranking.hits.any():
         return NEUTRAL_THRESHOLD, 0.0
-    curve = f1_curve(ranking)
+    curve = f1_curve(ranking, beta)
     best = int(np.argmax(curve.f1))
     kept = float(curve.thresholds[best])
     dropped = float(curve.thresholds[best + 1]) if best + 1 < len(curve.thresholds) else min(0.0, kept)
