@@ -19,7 +19,7 @@ from core.scanning import Found, scan, targets
 from core.scoremap import room_for, score_map_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from core.checkpoint import Checkpoint
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from core.messages import Message
     from core.particles import ParticleTable
     from core.scanning import Targets
-    from core.tomogram import Box, Tomogram
+    from core.tomogram import Box, Mask, Tomogram
+    from core.types import Angstrom
 
 VOXEL_SIZE_TOLERANCE = 0.1  # beyond this difference, a tomogram looks unlike what the network was trained on
 
@@ -38,6 +39,7 @@ def pick(
     config: PickConfig,
     *,
     region: Box | None = None,
+    mask: Mask | None = None,
     cache: Path | None = None,
     score_map: Path | None = None,
 ) -> Generator[Message, None, PickResult]:
@@ -53,6 +55,8 @@ def pick(
         How to scan and how peaks become candidates.
     region : Box | None
         Part of the tomogram to look at; None means all of it.
+    mask : Mask | None
+        Where within it picks are wanted; what lies beside is not computed. None means everywhere.
     cache : Path | None
         Folder for filtered volumes, if the checkpoint's preprocessing filters.
     score_map : Path | None
@@ -70,13 +74,7 @@ def pick(
         All candidates above the floor with calibrated scores.
     """
     voxel_size = tomogram.voxel_size or checkpoint.voxel_size
-    if not tomogram.voxel_size:
-        yield Notice(text=f"The voxel size of {tomogram.id!r} is not known: {voxel_size:.2f} Å is taken, as in training.")
-    if abs(voxel_size / checkpoint.voxel_size - 1) > VOXEL_SIZE_TOLERANCE:
-        yield Notice(
-            text=f"{tomogram.id!r} has voxels of {voxel_size:.2f} Å, but the network was trained at {checkpoint.voxel_size:.2f} Å: "
-            "expect poor picks, and rather bin it to that size."
-        )
+    yield from _doubts(tomogram, checkpoint.voxel_size)
     prepared = yield from preprocess(tomogram, checkpoint.config.preprocess, cache)
     compute = devices.choose(config.device, config.precision)
     preset, patch = checkpoint.config.network.preset, checkpoint.config.train.patch
@@ -92,7 +90,7 @@ def pick(
     found: Found | None = None
     try:
         with kept as keep:
-            steps = scan(prepared, look, wanted, region or tomogram.box, keep)
+            steps = scan(prepared, look, wanted, region or tomogram.box, keep, mask)
             try:
                 while True:
                     message = next(steps)
@@ -110,6 +108,17 @@ def pick(
         classes=checkpoint.classes,
         thresholds=checkpoint.thresholds if graded else dict.fromkeys(checkpoint.thresholds, PUBLISHED_FLOOR),
     )
+
+
+def _doubts(tomogram: Tomogram, trained: Angstrom) -> Iterator[Notice]:
+    voxel_size = tomogram.voxel_size or trained
+    if not tomogram.voxel_size:
+        yield Notice(text=f"The voxel size of {tomogram.id!r} is not known: {voxel_size:.2f} Å is taken, as in training.")
+    if abs(voxel_size / trained - 1) > VOXEL_SIZE_TOLERANCE:
+        yield Notice(
+            text=f"{tomogram.id!r} has voxels of {voxel_size:.2f} Å, but the network was trained at {trained:.2f} Å: "
+            "expect poor picks, and rather bin it to that size."
+        )
 
 
 Calibration = dict[int, tuple[float, float]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from core.particles import ClassSpec
     from core.preprocess import Prepared
     from core.scoremap import ScoreMapWriter
+    from core.tomogram import Mask
     from core.types import Angstrom, Shape, Voxels
 
 
@@ -117,13 +119,18 @@ class Found:
 
 
 def scan(
-    prepared: Prepared, look: Scanner, wanted: Targets, region: Box, keep: ScoreMapWriter | None = None
+    prepared: Prepared,
+    look: Scanner,
+    wanted: Targets,
+    region: Box,
+    keep: ScoreMapWriter | None = None,
+    mask: Mask | None = None,
 ) -> Generator[Progress | Found, None, Found]:
     """Score a region and find the raw candidates in it, section by section.
 
-    The score map is kept as float16, so that memory is bounded by 2 bytes × classes × voxels and the buffers of one tile. It
-    reaches as far around the region as peaks inside depend on it, so that they are those of the whole tomogram. Candidates
-    are announced as soon as no tile to come can change them.
+    Of the score map only the sections are held, as float16, on which peaks to come depend: a row of tiles and what lies
+    between it and the last peaks. It reaches as far around the region as peaks inside depend on it, so that they are those
+    of the whole tomogram. Candidates are announced as soon as no tile to come can change them.
 
     Parameters
     ----------
@@ -137,11 +144,14 @@ def scan(
         Where.
     keep : ScoreMapWriter | None
         Takes the score map, row of tiles by row of tiles; None to forget it.
+    mask : Mask | None
+        Tiles on which no peak within the mask depends are not computed, their probability is 0. Candidates beside the mask are
+        left to whoever calls.
 
     Yields
     ------
     Progress | Found
-        After every tile, and what is new after every row of tiles.
+        After every tile, in voxels, and what is new after every row of tiles.
 
     Returns
     -------
@@ -149,44 +159,72 @@ def scan(
         All raw candidates, positions in voxels of the tomogram.
     """
     halo = max(how.halo for how in wanted.poolings)
-    wide = _widened(region, halo, prepared.tomogram.shape)
-    score_map = np.zeros((len(wanted.classes), *wide.shape), np.float16)
-    tiles = look.tiles(wide)
-    parts, done, final, started = [], 0, region.low[0], time.monotonic()
-    for (top, bottom), group in groupby(tiles, key=lambda tile: (tile.core.low[0], tile.core.high[0])):
-        for tile, scores in look.scores(prepared, list(group)):
-            score_map[(slice(None), *_within(tile.core, wide))] = scores
-            done += 1
-            rate = (time.monotonic() - started) / done
-            yield Progress(stage="Scoring", done=done, total=len(tiles), eta=rate * (len(tiles) - done))
+    shape = prepared.tomogram.shape
+    wide = _widened(region, halo, shape)
+    tiles = [(tile, mask is None or mask.touches(_widened(tile.core, halo, shape))) for tile in look.tiles(wide)]
+    total, done, started = sum(_voxels(tile.core) for tile, needed in tiles if needed), 0, time.monotonic()
+    slab, parts, final = _Slab(len(wanted.classes), wide), [], region.low[0]
+    for (top, bottom), row in groupby(tiles, key=lambda entry: (entry[0].core.low[0], entry[0].core.high[0])):
+        slab.move(max(final - halo, wide.low[0]), bottom)
+        for tile, scores in look.scores(prepared, [tile for tile, needed in row if needed]):
+            slab.part(tile.core)[:] = scores
+            done += _voxels(tile.core)
+            left = (time.monotonic() - started) / done * (total - done)
+            yield Progress(stage="Scoring", done=done, total=total, eta=left)
         if keep is not None:
             part = Box((top, *wide.low[1:]), (bottom, *wide.high[1:]))
-            keep.write(part, score_map[(slice(None), *_within(part, wide))])
+            keep.write(part, slab.part(part))
         safe = region.high[0] if bottom == wide.high[0] else min(bottom - halo, region.high[0])
         if safe > final:
-            slab = Box((final, *region.low[1:]), (safe, *region.high[1:]))
-            parts.append(_find(score_map, wanted, look, slab, wide))
+            parts.append(slab.find(wanted, look, Box((final, *region.low[1:]), (safe, *region.high[1:]))))
             yield parts[-1]
             final = safe
     return Found(tuple(_merged([part.peaks[i] for part in parts]) for i in range(len(wanted.classes))))
+
+
+class _Slab:
+    """The sections of the score map that peaks to come depend on.
+
+    Parameters
+    ----------
+    classes : int
+        How many maps.
+    wide : Box
+        All that is scored; the slab moves through it from low z to high z.
+    """
+
+    def __init__(self, classes: int, wide: Box) -> None:
+        self._wide, self._low = wide, wide.low
+        self._values = np.zeros((classes, 0, *wide.shape[1:]), np.float16)
+
+    def move(self, low: int, high: int) -> None:
+        """Forget the sections below `low` and make room, at probability 0, up to `high`."""
+        kept = self._values[:, low - self._low[0] :].copy()
+        self._values = kept[:, :0]  # frees the old sections before the new ones are made
+        self._values = np.zeros((len(kept), high - low, *self._wide.shape[1:]), np.float16)
+        self._values[:, : kept.shape[1]] = kept
+        self._low = (low, *self._wide.low[1:])
+
+    def part(self, box: Box) -> NDArray[np.float16]:
+        """Return a view of a part, (classes, z, y, x)."""
+        return self._values[(slice(None), *(slice(a - o, b - o) for a, b, o in zip(box.low, box.high, self._low, strict=True)))]
+
+    def find(self, wanted: Targets, look: Scanner, part: Box) -> Found:
+        """Find the peaks of a part of it."""
+        low, high = (np.subtract(corner, self._low).tolist() for corner in (part.low, part.high))
+        box, device = Box(tuple(low), tuple(high)), look.compute.device
+        found = [find_peaks(map_, how, box, device) for map_, how in zip(self._values, wanted.poolings, strict=True)]
+        return Found(tuple(Peaks(p.positions + np.asarray(self._low), p.scores) for p in found))
+
+
+def _voxels(box: Box) -> int:
+    return math.prod(box.shape)
 
 
 def _widened(region: Box, margin: int, shape: Shape) -> Box:
     low = [max(a - margin, 0) for a in region.low]
     high = [min(b + margin, n) for b, n in zip(region.high, shape, strict=True)]
     return Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-
-
-def _within(part: Box, whole: Box) -> tuple[slice, slice, slice]:
-    z, y, x = (slice(a - o, b - o) for a, b, o in zip(part.low, part.high, whole.low, strict=True))
-    return z, y, x
-
-
-def _find(score_map: NDArray[np.float16], wanted: Targets, look: Scanner, part: Box, wide: Box) -> Found:
-    z, y, x = _within(part, wide)
-    box = Box((z.start, y.start, x.start), (z.stop, y.stop, x.stop))
-    found = [find_peaks(map_, how, box, look.compute.device) for map_, how in zip(score_map, wanted.poolings, strict=True)]
-    return Found(tuple(Peaks(p.positions + np.asarray(wide.low), p.scores) for p in found))
 
 
 def _merged(parts: list[Peaks]) -> Peaks:

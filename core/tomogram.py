@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -55,6 +55,16 @@ class Box:
         """
         low, high = np.asarray(self.low) - 0.5, np.asarray(self.high) - 0.5
         return np.asarray(((positions >= low) & (positions < high)).all(axis=1), np.bool_)
+
+
+class Mask(Protocol):
+    """Where in a tomogram picks are wanted, whatever it is made of."""
+
+    def touches(self, box: Box) -> bool:
+        """Tell whether any voxel of a box is wanted."""
+
+    def inside(self, positions: Positions) -> BoolArray:
+        """Tell which (n, 3) zyx positions are wanted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,14 +74,18 @@ def wanted(**pick):
     return targets(CLASSES, VOXEL_SIZE, LABEL, PickConfig(**pick))
 
 
-def scanned(look, region=None, **pick):
+def finished(job):
     """Run a scan: everything it said, and what it returned."""
-    job, said = scan(prepared(), look, wanted(**pick), region or Box((0, 0, 0), SHAPE)), []
+    said = []
     while True:
         try:
             said.append(next(job))
         except StopIteration as stop:
             return said, stop.value
+
+
+def scanned(look, region=None, **pick):
+    return finished(scan(prepared(), look, wanted(**pick), region or Box((0, 0, 0), SHAPE)))
 
 
 def places(peaks):
@@ -145,22 +149,63 @@ def test_candidates_are_announced_while_tiles_finish():
     kinds = [isinstance(m, Found) for m in said]
     assert True in kinds[: len(kinds) // 2]
     progress = [m for m in said if isinstance(m, Progress)]
-    assert [m.done for m in progress] == list(range(1, len(progress) + 1))
-    assert progress[-1].done == progress[-1].total
+    assert (np.diff([m.done for m in progress]) > 0).all()
+    assert progress[-1].done == progress[-1].total == np.prod(SHAPE)
     assert progress[-1].eta == 0
 
 
-def test_the_score_map_takes_two_bytes_a_voxel(monkeypatch):
+def test_of_the_score_map_no_more_is_held_than_a_row_of_tiles_needs(monkeypatch):
     seen = []
     real = scanning.find_peaks
 
     def watched(map_, *args):
-        seen.append((map_.dtype, map_.shape, map_.base.shape))
+        seen.append((map_.dtype, map_.base.shape))
         return real(map_, *args)
 
     monkeypatch.setattr(scanning, "find_peaks", watched)
     scanned(Reader(score_map()))
-    assert set(seen) == {(np.dtype(np.float16), SHAPE, (len(CLASSES), *SHAPE))}
+    halo = max(how.halo for how in wanted().poolings)
+    assert {dtype for dtype, _ in seen} == {np.dtype(np.float16)}
+    assert max(shape[1] for _, shape in seen) <= 16 + 2 * halo < SHAPE[0]
+    assert {(shape[0], *shape[2:]) for _, shape in seen} == {(len(CLASSES), *SHAPE[1:])}
+
+
+class BoxMask:
+    """A mask that is a box."""
+
+    def __init__(self, box):
+        self.box = box
+
+    def touches(self, box):
+        return all(a < d and c < b for a, b, c, d in zip(box.low, box.high, self.box.low, self.box.high, strict=True))
+
+    def inside(self, positions):
+        return self.box.contains(positions)
+
+
+@pytest.mark.parametrize("box", [Box((40, 0, 0), (60, 30, 66)), Box((0, 20, 20), (8, 24, 30)), Box((70, 58, 60), SHAPE)])
+def test_a_mask_saves_tiles_and_changes_no_peak_within(box):
+    noisy, mask = score_map(noise=0.4), BoxMask(box)
+    _, whole = scanned(Reader(noisy))
+    look = Reader(noisy)
+    job = scan(prepared(), look, wanted(), Box((0, 0, 0), SHAPE), mask=mask)
+    said, part = finished(job)
+    progress = [m for m in said if isinstance(m, Progress)]
+    assert 0 < len(look.read) < len(Reader(noisy).tiles(Box((0, 0, 0), SHAPE)))
+    assert progress[-1].done == progress[-1].total == sum(np.prod(core.shape) for core in look.read)
+    for one, other in zip(whole.peaks, part.peaks, strict=True):
+        inside = [Peaks(p.positions[box.contains(p.positions)], p.scores[box.contains(p.positions)]) for p in (one, other)]
+        assert places(inside[0]) == places(inside[1])
+
+
+def test_a_mask_that_holds_nothing_costs_nothing():
+    look = Reader(score_map())
+    mask = BoxMask(Box((0, 0, 0), (1, 1, 1)))
+    mask.touches = lambda _: False
+    said, found = finished(scan(prepared(), look, wanted(), Box((0, 0, 0), SHAPE), mask=mask))
+    assert not look.read
+    assert not [m for m in said if isinstance(m, Progress)]
+    assert all(len(p) == 0 for p in found.peaks)
 
 
 def test_the_scale_of_what_is_looked_for_follows_the_voxel_size():
