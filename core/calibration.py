@@ -8,6 +8,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from core.metrics import Curve
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -123,6 +125,26 @@ def expected_f1(scores: ArrayLike, threshold: float) -> float:
     p = np.asarray(scores, float)
     picked = p[p >= threshold]
     return float(2 * picked.sum() / (len(picked) + p.sum())) if len(p) else 0.0
+
+
+def estimated_curve(scores: ArrayLike) -> Curve:
+    """Expect precision, recall and F1 from calibrated scores alone, where nothing is known to compare with.
+
+    Parameters
+    ----------
+    scores : ArrayLike
+        Calibrated scores of all candidates of one class.
+
+    Returns
+    -------
+    Curve
+        One entry for each distinct score, strictest first. The truth is taken to be the sum of all scores, so that particles which
+        are no candidate at all are not among the missed.
+    """
+    p = np.sort(np.asarray(scores, float)[np.isfinite(scores)])[::-1]
+    last = np.flatnonzero(np.append(np.diff(p) < 0, len(p) > 0))
+    right, picks, truth = np.cumsum(p)[last], last + 1.0, p.sum() or 1.0
+    return Curve(thresholds=p[last], precision=right / picks, recall=right / truth, f1=2 * right / (picks + truth))
 
 
 def best_expected_threshold(scores: ArrayLike, truth: float) -> float:

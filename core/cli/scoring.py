@@ -1,54 +1,185 @@
-"""The command that scores picks."""
+"""The command that scores picks, or sets two sets of them side by side."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from core.cli.options import Classes, Json, Names
+from core.cli.options import Classes, Json, Minutes, Names, Steps
 from core.cli.report import Report, table
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from rich.table import Table
 
-    from core.metrics import Evaluation, Figures
+    from core.metrics import Assessment, Comparison, Evaluation, Figures, Rule
+    from core.particles import ClassSpec
     from core.project import Project
 
 HEADER = ("class", "truth", "picks", "hits", "prec.", "recall", "F1", "AP", "error/vox")
+SHOWN = 20  # disagreements in the terminal
+RuleName = Annotated[
+    Literal["half", "radius", "shrec", "czii"],
+    typer.Option(help="What is right: within half the particle's radius, within its radius, as SHREC 2021, as CZII 2024 counts."),
+]
+PickOrigin = Annotated[
+    str | None,
+    typer.Argument(help="CSV of picks (class,x,y,z[,score]); of a project: candidates, a run of picking or a file."),
+]
+Both = Annotated[
+    tuple[str, str] | None,
+    typer.Option(metavar="A B", help="Set two of these side by side instead, neither being right.", show_default=False),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(min=2, help="Cross-validate: so many trainings, each scored on a slab it never saw.", show_default=False),
+]
+Occupancy = Annotated[
+    Path | None,
+    typer.Option(help="With shrec: volume of particle numbers, in the order of the reference file.", show_default=False),
+]
 
 
 def evaluate(
     truth: Annotated[Path, typer.Argument(help="CSV of references (class,x,y,z,diameter_voxels[,tier]) or a project folder.")],
-    picks: Annotated[Path | None, typer.Argument(help="CSV of picks (class,x,y,z[,score]); not with a project.")] = None,
-    radius: Annotated[float, typer.Option(help="A pick is right within so many particle radii.", min=0.0)] = 0.5,
+    picks: PickOrigin = None,
+    rule: RuleName = "half",
+    reference: Annotated[
+        str, typer.Option(help="Of a project: accepted, a file of particles, a run, or the folder of another project.")
+    ] = "accepted",
+    compare: Both = None,
+    folds: Folds = None,
+    radius: Annotated[
+        float | None, typer.Option(help="A pick is right within so many particle radii, in place of the rule's.", min=0.0)
+    ] = None,
     threshold: Annotated[float | None, typer.Option(help="Ignore picks that score lower.", show_default=False)] = None,
     classes: Classes = None,
     tomogram: Names = None,
+    occupancy: Occupancy = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for every curve as PNG and SVG.", show_default=False)] = None,
+    steps: Steps = None,
+    minutes: Minutes = None,
     as_json: Json = False,
 ) -> None:
-    """Score picks against references: precision, recall, F1, average precision, distance.
+    """Score picks against references: precision, recall, F1, average precision, distance, best threshold, confusion of classes.
 
     Of a project, picked candidates are scored against accepted particles, within the part that is annotated completely where one
     was given.
 
-    [bold]Example:[/]  deepetpicker evaluate truth.csv picks.csv --radius 0.5
+    [bold]Example:[/]  deepetpicker evaluate truth.csv picks.csv --rule czii
+
+    [bold]Example:[/]  deepetpicker evaluate ribosomes 20260131-174500-pick --reference expert.star --plots figures
     """
+    from core.metrics import rule_named
     from core.project import Project
 
     report = Report(as_json)
-    if picks is not None:
-        evaluation = _of_files(truth, picks, radius, threshold, classes)
-        report.result(evaluation.as_dict(), figures_table("", evaluation))
+    counted = rule_named(rule) if radius is None else replace(rule_named(rule), reach=radius)
+    if truth.is_file():
+        if picks is None or compare or folds:
+            raise typer.BadParameter("a file of references goes with a file of picks; the rest needs a project folder")
+        found = _of_files(truth, Path(picks), counted, classes, occupancy)
+        _tell(report, found, threshold, plots, apart=False)
+        return
+    if folds:
+        from core.cli.folding import cross_validate
+
+        cross_validate(report, truth, folds, counted, classes, tomogram, steps, minutes)
         return
     with Project.open(truth) as project:
-        found = dict(_of_project(report, project, tomogram, radius, threshold, classes))
-    tables = [figures_table(name, evaluation) for name, evaluation in found.items()]
-    report.result({"tomograms": {name: evaluation.as_dict() for name, evaluation in found.items()}}, *tables)
+        if compare:
+            _compare(report, project, compare, counted, classes, tomogram)
+            return
+        found = _of_project(report, project, picks or "candidates", reference, counted, classes, tomogram, occupancy)
+    _tell(report, found, threshold, plots, apart=True)
+
+
+def _tell(report: Report, found: Assessment, threshold: float | None, plots: Path | None, *, apart: bool) -> None:
+    """Show and write what was found; of files, as of the one tomogram that they are about."""
+    cut = {} if threshold is None else dict.fromkeys((spec.id for spec in found.classes), threshold)
+    at = found.cut(cut)
+    names = found.tomograms
+    shown = [rule_table(name if apart else "", at, name) for name in names]
+    if len(names) > 1:
+        shown.append(rule_table("all tomograms", at))
+    best = {spec.name: found.best(spec.id) for spec in found.classes}
+    score = found.rule.score
+    shown.append(table("", ("class", "best threshold", f"{score} there"), [(name, *one) for name, one in best.items()]))
+    if len(found.classes) > 1:
+        shown.append(_confusion_table(found, cut))
+    overall = f"{found.rule.title} Mean {score} of the classes, by their weights: {found.overall(cut):.3f}."
+    values: dict[str, Any] = {"tomograms": {name: _plain(at, name) for name in names}} if apart else _plain(at, names[0])
+    values |= {"rule": found.rule.name, "overall": found.overall(cut), "confusion": _confusion(found, cut)}
+    values["best_thresholds"] = {name: {"threshold": one[0], "score": one[1]} for name, one in best.items()}
+    if apart:
+        values["all"] = _plain(at, None)
+    if plots is not None:
+        from core.io.atomic import make_folder
+        from core.plots import evaluation_figures, save_figures
+
+        make_folder(plots)
+        values["plots"] = [str(path) for path in save_figures(evaluation_figures(found, cut), plots)]
+        overall += f" Plots are in {plots}."
+    report.result(values, *shown, overall)
+
+
+def _plain(found: Assessment, name: str | None) -> dict[str, Any]:
+    """Return the figures of a tomogram, or of all, as plain data."""
+    from dataclasses import asdict
+
+    sizes = {one.case.voxel_size for one in found.judged if name in (None, one.case.truth.tomogram_id)}
+    size = sizes.pop() if len(sizes) == 1 else None
+
+    def plain(class_id: int | None) -> dict[str, Any]:
+        values = asdict(found.figures(class_id=class_id, tomogram=name))
+        error = values.pop("error")
+        return values | {"error_voxels": error, "error_angstrom": None if error is None or size is None else error * size}
+
+    apart = {spec.name: plain(spec.id) for spec in found.classes}
+    scored = [one["f1"] for one in apart.values() if one["truth"]]
+    mean = sum(scored) / len(scored) if scored else 0.0
+    return {"classes": apart, "pooled": plain(None), "mean_class_f1": mean, "radius": found.rule.reach, "voxel_size": size}
+
+
+def _confusion(found: Assessment, cut: dict[int, float]) -> dict[str, dict[str, int]]:
+    names = [spec.name for spec in found.classes]
+    counts = found.confusion(cut).tolist()
+    columns = [*names, "nothing"]
+    return {name: dict(zip(columns, row, strict=True)) for name, row in zip([*names, "no pick"], counts, strict=True)}
+
+
+def _confusion_table(found: Assessment, cut: dict[int, float]) -> Table:
+    rows = _confusion(found, cut)
+    return table("Picks (rows) on references (columns)", ("class", *rows["no pick"]), [(n, *r.values()) for n, r in rows.items()])
+
+
+def rule_table(title: str, found: Assessment, name: str | None = None) -> Table:
+    """Lay out the figures of a tomogram.
+
+    Parameters
+    ----------
+    title : str
+        What was scored.
+    found : Assessment
+        The figures.
+    name : str | None
+        The tomogram; None for all together.
+
+    Returns
+    -------
+    Table
+        A row for each class, and one for all if there are several.
+    """
+    rows = [_row(spec.name, found.figures(class_id=spec.id, tomogram=name), found.rule) for spec in found.classes]
+    if len(rows) > 1:
+        rows.append(_row("all", found.figures(tomogram=name), found.rule))
+    header = tuple(found.rule.score if word == "F1" else word for word in HEADER)
+    return table(title, header, rows)
 
 
 def figures_table(title: str, evaluation: Evaluation) -> Table:
@@ -72,48 +203,92 @@ def figures_table(title: str, evaluation: Evaluation) -> Table:
     return table(title, HEADER, rows)
 
 
-def _row(name: str, found: Figures) -> tuple[object, ...]:
-    figures = (found.precision, found.recall, found.f1, found.average_precision, found.error)
-    return (name, found.truth, found.picks, found.hits, *figures)
+def _row(name: str, found: Figures, rule: Rule | None = None) -> tuple[object, ...]:
+    score = found.f4 if rule is not None and rule.beta == 4 else found.f1
+    return (name, found.truth, found.picks, found.hits, found.precision, found.recall, score, found.average_precision, found.error)
 
 
-def _of_files(truth: Path, picks: Path, radius: float, threshold: float | None, wanted: Sequence[str] | None) -> Evaluation:
-    import numpy as np
-
+def _of_files(truth: Path, picks: Path, rule: Rule, wanted: Sequence[str] | None, occupancy: Path | None) -> Assessment:
     from core.io.references import read_references, read_scored
-    from core.metrics import evaluate
+    from core.metrics import Case, assess
 
     references, specs = read_references(truth)
     unknown = sorted(set(wanted or ()) - {spec.name for spec in specs})
     if unknown:
         raise ConfigError(f"{truth} holds no class {', '.join(unknown)}; it holds {', '.join(spec.name for spec in specs)}.")
     chosen = [spec for spec in specs if not wanted or spec.name in wanted]
-    # scores are kept in single precision, so the threshold must be rounded like them to keep a score that equals it
-    cut = None if threshold is None else dict.fromkeys((spec.id for spec in chosen), float(np.float32(threshold)))
-    return evaluate(references, read_scored(picks, specs), chosen, 1.0, radius, cut)
+    case = Case(truth=references, picks=read_scored(picks, specs), voxel_size=1.0, occupancy=_volume(occupancy))
+    return assess([case], chosen, rule)
+
+
+def _volume(path: Path | None) -> Any:
+    from core.io.volumes import open_tomogram
+
+    return None if path is None else open_tomogram(path).data
 
 
 def _of_project(
     report: Report,
     project: Project,
-    names: Sequence[str] | None,
-    radius: float,
-    threshold: float | None,
+    picks: str,
+    reference: str,
+    rule: Rule,
     wanted: Sequence[str] | None,
-) -> Iterator[tuple[str, Evaluation]]:
-    import numpy as np
-
+    names: Sequence[str] | None,
+    occupancy: Path | None,
+) -> Assessment:
+    from core.assessment import confront
     from core.gathering import chosen_classes, chosen_tomograms
-    from core.metrics import evaluate
-    from core.particles import Status
+    from core.metrics import assess
+    from core.origins import origin_named
 
     specs = chosen_classes(project, wanted)
-    cut = None if threshold is None else dict.fromkeys((spec.id for spec in specs), float(np.float32(threshold)))
-    for name in chosen_tomograms(project, names):
-        record, table, tomogram = project.store.tomogram(name), project.store.table(name), project.tomogram(name)
-        if not record.complete:
-            report.note(f"{name} is not annotated completely, so some picks that count as false may be right.")
-        table = table.select((record.region or tomogram.box).contains(table.positions))
-        truth, picks = table.select(table.statuses == Status.ACCEPTED), table.select(table.statuses == Status.CANDIDATE)
-        if len(truth):
-            yield name, evaluate(truth, picks, specs, tomogram.voxel_size, radius, cut)
+    chosen = chosen_tomograms(project, names)
+    if occupancy is not None and (len(chosen) != 1 or reference == "accepted"):
+        raise typer.BadParameter("--occupancy goes with one tomogram and a file of references in whose order it counts")
+    volumes = {} if occupancy is None else {chosen[0]: _volume(occupancy)}
+    only = specs[0].id if wanted and len(specs) == 1 else None
+    tried, known = origin_named(project, picks), origin_named(project, reference)
+    found = confront(project, tried, known, chosen, class_id=only, occupancy=volumes)
+    for notice in found.notices:
+        report.note(notice)
+    return assess(found.cases, specs if wanted else found.classes, rule)
+
+
+def _compare(
+    report: Report, project: Project, both: tuple[str, str], rule: Rule, wanted: Sequence[str] | None, names: Sequence[str] | None
+) -> None:
+    from core.assessment import side_by_side
+    from core.gathering import chosen_classes
+    from core.metrics import Kind
+    from core.origins import origin_named
+
+    specs = chosen_classes(project, wanted) if wanted else list(project.store.classes())
+    a, b = (origin_named(project, text) for text in both)
+    found = side_by_side(project, a, b, specs, rule.reach, names)
+    rows, values = [], dict[str, dict[str, Any]]()
+    for name, one in found.items():
+        counts = {kind.name.lower(): one.count(kind) for kind in Kind}
+        rows.append((name, len(one.a), len(one.b), *counts.values(), one.agreement))
+        values[name] = {**counts, "agreement": one.agreement, "disagreements": _disagreements(one, specs)}
+    header = ("tomogram", "in A", "in B", "same", "other class", "only A", "only B", "agreement")
+    listed = [(name, *row.values()) for name, one in values.items() for row in one["disagreements"]]
+    shown = table("Where they differ (voxels)", ("tomogram", "what", "x", "y", "z", "A", "B"), listed[:SHOWN])
+    more = f"{len(listed) - SHOWN} more; --json lists all." if len(listed) > SHOWN else ""
+    report.result(
+        {"a": a.title, "b": b.title, "tomograms": values}, table(f"A: {a.title}, B: {b.title}", header, rows), shown, more
+    )
+
+
+def _disagreements(found: Comparison, specs: Sequence[ClassSpec]) -> list[dict[str, Any]]:
+    from core.metrics import Kind
+
+    names = {spec.id: spec.name for spec in specs}
+    said = {Kind.OTHER_CLASS: "other class", Kind.ONLY_A: "only in A", Kind.ONLY_B: "only in B"}
+    rows = []
+    for kind, (z, y, x), a, b in zip(found.kinds, found.positions, found.rows_a, found.rows_b, strict=True):
+        if kind != Kind.SAME:
+            classes = [names[int(one.class_ids[row])] if row >= 0 else None for one, row in ((found.a, a), (found.b, b))]
+            place = {"x": round(float(x), 1), "y": round(float(y), 1), "z": round(float(z), 1)}
+            rows.append({"what": said[Kind(kind)], **place, "a": classes[0], "b": classes[1]})
+    return rows

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from core.types import IntArray, Positions
 
+NEEDED = ("class", "x", "y", "z", "diameter_voxels")
+
 
 def read_references(path: Path) -> tuple[ParticleTable, tuple[ClassSpec, ...]]:
     """Read references.
@@ -47,7 +49,7 @@ def read_references(path: Path) -> tuple[ParticleTable, tuple[ClassSpec, ...]]:
     FileFormatError
         If the file is no such table.
     """
-    rows = _Rows(path, ("class", "x", "y", "z", "diameter_voxels"))
+    rows = _Rows(path, NEEDED)
     names, diameters = np.array(rows.words("class")), rows.numbers("diameter_voxels")
     if np.isnan(diameters).any():
         raise FileFormatError(f"{path} has references without a diameter; fill the column diameter_voxels in every row.")
@@ -58,6 +60,26 @@ def read_references(path: Path) -> tuple[ParticleTable, tuple[ClassSpec, ...]]:
     neutral = np.array(rows.words("tier")) == "ambiguous"
     table = ParticleTable.build(path.stem, rows.positions(), rows.class_ids(classes))
     return replace(table, statuses=np.where(neutral, int(Status.CANDIDATE), int(Status.ACCEPTED))), classes
+
+
+def is_reference_table(path: Path) -> bool:
+    """Tell whether a file is a table of references, which may say that some are neutral.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    bool
+        True for a table with the columns that `read_references` needs.
+    """
+    if path.suffix.lower() != ".csv":
+        return False
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        header = next(csv.reader([file.readline(10_000)]), [])
+    return set(NEEDED) <= set(header)
 
 
 def read_scored(path: Path, classes: Sequence[ClassSpec]) -> ParticleTable:

@@ -82,8 +82,8 @@ class Assessment:
 
     @property
     def tomograms(self) -> list[str]:
-        """Names, in order."""
-        return [one.case.truth.tomogram_id for one in self.judged]
+        """Names, each once, in order."""
+        return list(dict.fromkeys(one.case.truth.tomogram_id for one in self.judged))
 
     @property
     def complete(self) -> bool:

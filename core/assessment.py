@@ -1,0 +1,169 @@
+"""Picks of a project and references of the same tomograms, brought together to be scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.errors import ProjectError
+from core.gathering import chosen_tomograms
+from core.metrics import Case, compare
+from core.origins import ACCEPTED, CANDIDATES, gather
+from core.particles import ParticleTable, Source
+from core.review import taken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.metrics import Comparison
+    from core.origins import Origin
+    from core.particles import ClassSpec
+    from core.project import Project
+    from core.types import Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confrontation:
+    """Picks and references of the same tomograms.
+
+    Attributes
+    ----------
+    cases : tuple[Case, ...]
+        One for each tomogram of which both are known.
+    classes : tuple[ClassSpec, ...]
+        The classes that occur.
+    notices : tuple[str, ...]
+        What should be known when the figures are read.
+    """
+
+    cases: tuple[Case, ...]
+    classes: tuple[ClassSpec, ...]
+    notices: tuple[str, ...]
+
+
+def confront(
+    project: Project,
+    picks: Origin,
+    reference: Origin,
+    names: Sequence[str] | None = None,
+    *,
+    class_id: int | None = None,
+    occupancy: Mapping[str, Volume] | None = None,
+) -> Confrontation:
+    """Bring picks and references of the same tomograms together, each within the part of which the reference knows.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    picks, reference : Origin
+        Where they come from.
+    names : Sequence[str] | None
+        Which tomograms; None for all that the project uses.
+    class_id : int | None
+        The class of all particles of a file that tells none.
+    occupancy : Mapping[str, Volume] | None
+        As `Case.occupancy`, by tomogram.
+
+    Returns
+    -------
+    Confrontation
+        For `core.metrics.assess`.
+
+    Raises
+    ------
+    PickerError
+        If one cannot be read, or there is no tomogram of which both are known.
+    """
+    chosen = chosen_tomograms(project, names)
+    found, known = gather(project, picks, chosen, class_id), gather(project, reference, chosen, class_id)
+    both = [name for name in chosen if name in found.tables and len(known.tables.get(name, ()))]
+    if not both:
+        raise ProjectError(
+            f"There is nothing to score: no tomogram has particles of the reference ({reference.title}) and was picked "
+            f"({picks.title}). Mark or import references first, or choose others."
+        )
+    cases = []
+    for name in both:
+        tomogram = project.tomogram(name)
+        region = known.regions.get(name, tomogram.box)
+        truth, tried = (one.select(region.contains(one.positions)) for one in (known.tables[name], found.tables[name]))
+        volume = (occupancy or {}).get(name)
+        complete = name not in known.partial
+        cases.append(Case(truth=truth, picks=tried, voxel_size=tomogram.voxel_size, complete=complete, occupancy=volume))
+    used = {number for case in cases for table in (case.truth, case.picks) for number in table.class_ids.tolist()}
+    classes = tuple(spec for spec in project.store.classes() if spec.id in used)
+    own = reference == ACCEPTED
+    doubts = _doubts(cases, classes, picks == CANDIDATES) if own else []
+    return Confrontation(cases=tuple(cases), classes=classes, notices=(*found.notices, *known.notices, *doubts))
+
+
+def _doubts(cases: Sequence[Case], classes: Sequence[ClassSpec], open_picks: bool) -> list[str]:
+    """Say what makes figures against a project's own particles better or worse than they are."""
+    specs, said = {spec.id: spec for spec in classes}, []
+    partial = [case.truth.tomogram_id for case in cases if not case.complete]
+    if partial:
+        said.append(f"{_listed(partial)} not annotated completely, so some picks that count as false may be right.")
+    accepted = sum(int((case.truth.sources == Source.PICKED).sum()) for case in cases)
+    if accepted:
+        total = sum(len(case.truth) for case in cases)
+        said.append(
+            f"{accepted} of the {total} references are picks that were accepted: what no network has found is not among them, "
+            "so recall looks better than it is."
+        )
+    if open_picks and all(len(c.picks) and not taken(c.picks, c.truth, specs, c.voxel_size).any() for c in cases):
+        said.append(
+            "No candidate lies on an accepted particle: candidates that did were left out or accepted. "
+            "Score a run of picking instead, which keeps all picks."
+        )
+    return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"
+
+
+def side_by_side(
+    project: Project, a: Origin, b: Origin, classes: Sequence[ClassSpec], reach: float, names: Sequence[str] | None = None
+) -> dict[str, Comparison]:
+    """Pair the particles of two origins, neither of which is right.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    a, b : Origin
+        Where they come from.
+    classes : Sequence[ClassSpec]
+        The classes that count; of a file that tells none, the only one of them is meant.
+    reach : float
+        As for `core.metrics.compare`, in particle radii.
+    names : Sequence[str] | None
+        Which tomograms; None for all that the project uses.
+
+    Returns
+    -------
+    dict[str, Comparison]
+        For each tomogram that either has particles of.
+
+    Raises
+    ------
+    PickerError
+        If one cannot be read, a voxel size is unknown, or no tomogram has particles of either.
+    """
+    chosen = chosen_tomograms(project, names)
+    only = classes[0].id if len(classes) == 1 else None
+    tables = [gather(project, origin, chosen, only).tables for origin in (a, b)]
+    found = {}
+    for name in chosen:
+        one, other = (some.get(name, ParticleTable.build(name, [])) for some in tables)
+        if not len(one) and not len(other):
+            continue
+        voxel_size = project.tomogram(name).voxel_size
+        if not voxel_size > 0:
+            raise ProjectError(f"Comparing needs the voxel size of {name!r}, since reach is told in Å: give it in step 1.")
+        found[name] = compare(one, other, classes, voxel_size, reach)
+    if not found:
+        raise ProjectError(f"There is nothing to compare: neither {a.title} nor {b.title} has particles in these tomograms.")
+    return found
