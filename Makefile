@@ -1,5 +1,5 @@
 # Every target sets up what it needs; the second time nothing is downloaded.
-.PHONY: run test lint fuzz screenshots clean
+.PHONY: run test oracles lint fuzz screenshots clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -7,6 +7,8 @@ PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
 # the first interpreter that works and is new enough, by trying: a version switcher may offer names that do not run
 INTERPRETER := $(shell for name in python3.11 python3; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
+# programs that take other releases of zarr than ours, or of each other's, live in environments of their own
+ORACLES := .venv-copick/.ready .venv-ome-zarr/.ready
 # a virtual display of its own, of known size, keeps test windows off the user's screen
 SCREEN := $(shell command -v dpkg >/dev/null && echo 'xvfb-run -a -s "-screen 0 1600x1000x24"')
 
@@ -18,10 +20,14 @@ run: $(VENV)/.ready-run
 	fi
 
 # everything on PyQt5, then the window once more on PyQt6
-test: $(VENV)/.ready-test
+test: $(VENV)/.ready-test $(ORACLES)
 	sh resources/system-packages.sh
 	$(SCREEN) $(PYTHON) -m pytest
 	QT_API=pyqt6 $(SCREEN) $(PYTHON) -m pytest tests/test_gui_*.py
+
+# copick and ome-zarr themselves, against what is read and written here; `make test` runs these tests too
+oracles: $(VENV)/.ready-test $(ORACLES)
+	$(PYTHON) -m pytest tests/test_oracles.py
 
 lint: $(VENV)/.ready-lint
 	$(PYTHON) -m ruff check .
@@ -39,7 +45,7 @@ screenshots: $(VENV)/.ready-test
 	$(SCREEN) $(PYTHON) docs/screenshots.py
 
 clean:
-	rm -rf $(VENV) results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-copick .venv-ome-zarr results build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/pip:
 	@test -n "$(INTERPRETER)" || { echo "Python 3.11 or newer is needed, but neither python3.11 nor python3 is one: install it first." >&2; exit 1; }
@@ -50,4 +56,14 @@ $(VENV)/.ready-%: setup.cfg constraints.txt | $(VENV)/bin/pip
 	@echo "Installing what is needed into $(VENV); the first time this fetches a few GB (most of it PyTorch) and takes minutes."
 	@$(PIP) install -c constraints.txt 'setuptools>=77'
 	@$(PIP) install -c constraints.txt --no-build-isolation -e '.$(if $(filter-out run,$*),[$*])'
+	@touch $@
+
+# only what the tests load of them, as exact releases; without pip and compiled files, which saves half the time
+.venv-copick/.ready: tests/oracle_copick.txt | $(VENV)/bin/pip
+.venv-ome-zarr/.ready: tests/oracle_ome_zarr.txt | $(VENV)/bin/pip
+$(ORACLES):
+	@echo "Installing $< into $(@D)."
+	@rm -rf $(@D)
+	@$(INTERPRETER) -m venv --without-pip $(@D)
+	@$(PIP) --python $(@D)/bin/python install --no-deps --no-compile -r $<
 	@touch $@

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dynamotable
 import emfile
 import numpy as np
+import pandas as pd
 import pytest
 import starfile
 from imodmodel import ImodModel
@@ -114,6 +115,19 @@ def test_dynamo_is_read_by_other_code(tmp_path: Path) -> None:
     np.testing.assert_allclose(turns.as_matrix(), TURNS.as_matrix(), atol=1e-7)
     assert "  " not in (tmp_path / "a.tbl").read_text()
     assert [file.name for file in written.files] == ["a.tbl", "TS_03.tbl", "TS_10.tbl", "a.doc", "a.vll"]
+
+
+def test_a_table_of_dynamotable_is_read(tmp_path: Path) -> None:
+    angles = TURNS.inv().as_euler("zxz", degrees=True)
+    table = pd.DataFrame({"x": [8.0, 89.5], "y": [101.5, 45.125], "z": [13.25, 4.0], "dx": [0, -1], "class": [2, 5]})
+    table[["tdrot", "tilt", "narot"]], table["cc"] = angles, [0.25, 0.75]
+    table["tomo_file"] = ["/data/TS_03.mrc", "/data/TS_10.mrc"]
+    dynamotable.write(table, str(tmp_path / "a.tbl"))
+    found = read_particles(tmp_path / "a.tbl")  # it numbers tomograms from 0
+    np.testing.assert_allclose(found.voxels(FRAME), np.add(ZYX, [[0, 0, 0], [0, 0, -1]]))
+    assert (found.tomograms, found.class_ids.tolist()) == (("TS_03", "TS_10"), [2, 5])
+    np.testing.assert_allclose(found.scores, [0.25, 0.75])
+    np.testing.assert_allclose(Rotation.from_quat(found.orientations).as_matrix(), TURNS.as_matrix(), atol=1e-9)
 
 
 def test_dynamo_lists_each_volume_with_its_table(tmp_path: Path) -> None:
@@ -226,6 +240,14 @@ def test_stopgap_is_read_by_other_code(tmp_path: Path) -> None:
     assert table["class"].tolist() == [1, 2]
     turns = Rotation.from_euler("zxz", table[["phi", "the", "psi"]].to_numpy(), degrees=True)
     np.testing.assert_allclose(turns.as_matrix(), TURNS.as_matrix(), atol=1e-6)
+
+
+def test_a_motive_list_that_starfile_wrote_is_read(tmp_path: Path) -> None:
+    row = dict(zip(FIELDS.split(), [1, 5, 2, 77, "B", 11, 21, 31, 0.4, 0.5, -1, 2, 0, 0, 90, 3], strict=True))
+    starfile.write({"stopgap_motivelist": pd.DataFrame([row, row])}, tmp_path / "a.star")
+    found = read_particles(tmp_path / "a.star")
+    np.testing.assert_allclose(found.voxels(FRAME), [[32, 19, 10.5]] * 2)
+    assert (found.tomograms, found.class_ids.tolist()) == (("5", "5"), [3, 3])
 
 
 def test_stopgap_writes_whole_numbers_and_plain_labels(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +25,6 @@ CLASSES = (
 FRAME = Frame(voxel_size=10.0, shape=(200, 960, 928))
 ZYX = np.array([[10.0, 20.5, 30.25], [40.0, 50.0, 60.0]])
 TURNS = Rotation.from_euler("ZYZ", [[10.0, 20, 30], [40, 50, 60]], degrees=True).as_quat()
-COPICK_PYTHON = os.environ.get("COPICK_PYTHON", "")
-"""A Python with copick, in an environment of its own, because copick takes an older zarr than ours."""
 
 
 def part(name: str = "TS_01", class_ids: Any = 1, scores: Any = (0.25, 0.5), **others: Any) -> TomogramPicks:
@@ -137,30 +133,6 @@ def test_copick_leaves_settings_that_are_there(tmp_path: Path) -> None:
         write_parts(tmp_path / "other.json", [part()], CLASSES, format="copick")
     with pytest.raises(ConfigError, match="without blanks, underscores"):
         write_parts(path, [part()], CLASSES, format="copick", options={"user": "a_b"})
-
-
-@pytest.mark.skipif(not COPICK_PYTHON, reason="give COPICK_PYTHON, a Python with copick in an environment of its own")
-def test_copick_itself_finds_the_picks(tmp_path: Path) -> None:
-    written = write_parts(
-        tmp_path / "copick_config.json", [part("TS_01", [1, 2]), part("TS_02", 1, orientations=TURNS)], CLASSES, format="copick"
-    )
-    code = """if True:
-        import copick, json, sys
-        root = copick.from_file(sys.argv[1])
-        told = {}
-        for run in root.runs:
-            for picks in run.picks:
-                points = [(p.location.x, p.location.y, p.location.z, p.score) for p in picks.points]
-                told[f"{run.name} {picks.pickable_object_name} {picks.trust_orientation}"] = points
-        print(json.dumps(told))"""
-    done = subprocess.run([COPICK_PYTHON, "-c", code, written.files[0]], capture_output=True, text=True, check=True, cwd=tmp_path)
-    told = json.loads(done.stdout.splitlines()[-1])
-    first, second = [302.5, 205.0, 100.0, 0.25], [600.0, 500.0, 400.0, 0.5]
-    assert told == {
-        "TS_01 ribosome False": [first],
-        "TS_01 ATP-synthase---F1 False": [second],
-        "TS_02 ribosome True": [first, second],
-    }
 
 
 # ---- CryoET Data Portal ----

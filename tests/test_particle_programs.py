@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import starfile
 from scipy.spatial.transform import Rotation
@@ -194,6 +195,31 @@ def test_a_corrected_file_is_read_anew(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError):
         read_particles(star(tmp_path, columns, ["1 2 3", "1 2 3 4"]))
     assert len(read_particles(star(tmp_path, columns, ["1 2 3", "1 2 4"]))) == 2
+
+
+@pytest.mark.parametrize("format", ["relion5", "relion4", "warp"])
+def test_files_that_starfile_wrote_are_read(tmp_path: Path, format: str) -> None:
+    voxels = ZYX[:, ::-1]
+    count = {
+        "relion5": lambda: (voxels * 4 - np.array([3710, 3838, 801]) / 2) * 3.37,
+        "relion4": lambda: voxels * 4,
+        "warp": lambda: voxels,
+    }
+    columns = [f"rlnCenteredCoordinate{a}Angst" if format == "relion5" else f"rlnCoordinate{a}" for a in AXES]
+    table = pd.DataFrame(count[format](), columns=columns)
+    table["rlnMicrographName" if format == "warp" else "rlnTomoName"] = "TS_01.tomostar" if format == "warp" else "TS_01"
+    table["rlnOpticsGroup"], table["rlnClassNumber"], table["rlnAutopickFigureOfMerit"] = 1, [1, 2], [0.25, 0.75]
+    optics = pd.DataFrame({"rlnOpticsGroup": [1], "rlnOpticsGroupName": ["a group"], "rlnImagePixelSize": [3.37]})
+    starfile.write({"optics": optics, "particles": table}, tmp_path / "TS_01.star")
+    found = read_particles(tmp_path / "TS_01.star", format=format)
+    np.testing.assert_allclose(found.voxels(FRAME), ZYX, atol=1e-5)
+    assert found.tomograms == ("TS_01.tomostar" if format == "warp" else "TS_01",) * 2
+    assert found.extras["rlnClassNumber"].tolist() == [1, 2]
+    assert np.asarray(found.scores).tolist() == [0.25, 0.75]
+    if format == "relion5":
+        listed = pd.DataFrame({"rlnTomoName": ["TS_01"], "rlnTomoImportParticleFile": ["TS_01.star"]})
+        starfile.write({"coordinate_files": listed}, tmp_path / "list.star")
+        np.testing.assert_allclose(read_particles(tmp_path / "list.star").voxels(FRAME), ZYX, atol=1e-5)
 
 
 # ---- Warp and M ----
