@@ -90,6 +90,7 @@ class Application:
         window.jobs.cancel_requested.connect(self._forget_round)
         self.pick.reason_not_again = self.train.reason_not
         window.marks.import_requested.connect(self.importing.open)
+        self.importing.converted.connect(self._on_converted)
         window.marks.reclassify_requested.connect(self.pick.reclassify)
         self.pick.fly_requested.connect(self.annotate.fly_to)
         self.annotate.history_changed.connect(window.set_history)
@@ -117,6 +118,7 @@ class Application:
             (window.accept, self.pick.accept),
             (window.reject, self.pick.reject),
             (window.import_particles, self.importing.open),
+            (window.convert_particles, self._convert),
             (window.snap, window.marks.snap.toggle),
             (window.forward, lambda: self.pick.walk(1)),
             (window.backward, lambda: self.pick.walk(-1)),
@@ -137,6 +139,18 @@ class Application:
             action.triggered.connect(lambda _checked=False, action=action: self.annotate.choose_class(action.data()))
         for action in window.reclass_keys:
             action.triggered.connect(lambda _checked=False, action=action: self.pick.reclassify_to_nth(action.data()))
+
+    def _convert(self) -> None:
+        if self.session.tomogram is None:  # its size and voxel size are what formats differ in
+            self.window.ask_tomogram("The tomogram that the particles lie in")
+        if self.session.tomogram is not None:
+            self.importing.convert()
+
+    def _on_converted(self, class_id: int | None, everywhere: bool) -> None:
+        from app.window import EXPORT
+
+        self.window.export.choose(class_id, everywhere=everywhere)
+        self.window.go_to_step(EXPORT)
 
     def _reset(self, step: int | None) -> None:
         from app.window import TOMOGRAM

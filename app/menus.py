@@ -35,6 +35,7 @@ class MenuWindow(QMainWindow):
         self.open_project = self._action(file, "Open project…", "Ctrl+Shift+O")
         self.open_sample = self._action(file, "Open sample", "")
         self.import_particles = self._action(file, "Import particles…", "Ctrl+I")
+        self.convert_particles = self._action(file, "Convert particles of a file…", "")
         file.addSeparator()
         self._action(file, "Quit", "Ctrl+Q", self.close)
         edit.setToolTipsVisible(True)

@@ -145,9 +145,9 @@ class MainWindow(MenuWindow):
 
     # ---- asking ----
 
-    def ask_tomogram(self) -> None:
+    def ask_tomogram(self, title: str = "Open tomograms") -> None:
         """Let the user choose tomograms."""
-        paths, _ = QFileDialog.getOpenFileNames(self, "Open tomograms", "", FILES)
+        paths, _ = QFileDialog.getOpenFileNames(self, title, "", FILES)
         if paths:
             self.paths_requested.emit(paths)
 

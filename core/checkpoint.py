@@ -6,6 +6,7 @@ import io
 import pickle
 import struct
 import warnings
+import zipfile
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ _DAMAGED = (  # what torch raises for files with altered bytes, found by alterin
     TypeError,
     AttributeError,
     AssertionError,
+    zipfile.BadZipFile,
     OverflowError,
 )
 
@@ -143,6 +145,7 @@ def load_tensors(path: Path, kind: str, version: int) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of what foreign files hold, and then fails
+            _check_sums(path)
             data = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as exc:
         raise CheckpointError(f"Expected a {kind} at {path}, but it cannot be opened: {os_reason(exc)}.") from exc
@@ -157,6 +160,13 @@ def load_tensors(path: Path, kind: str, version: int) -> dict[str, Any]:
             f"{path} has format version {data.get('version')}, but this program reads up to {version}: update the program."
         )
     return data
+
+
+def _check_sums(path: Path) -> None:
+    """Compare every part with its check sum, which torch writes and never looks at: damaged weights would pick nonsense."""
+    with zipfile.ZipFile(path) as archive:
+        if (part := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{part} is damaged")
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

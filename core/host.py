@@ -124,7 +124,7 @@ def _sudden_end(child: SpawnProcess) -> PickerError:
     if code == -signal.SIGKILL:
         return PickerError(
             "The system stopped the computation, most often because the memory ran out: "
-            "close other programs, or choose a smaller patch, batch or tile; everything you did before is kept."
+            "close other programs, or choose smaller or fewer crops, or a smaller tile; everything you did before is kept."
         )
     how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
     return PickerError(f"The computation ended without a result ({how}): try again; everything you did before is kept.")
@@ -193,7 +193,7 @@ def _work(sender: Connection, order: bytes) -> None:
     except PickerError as exc:
         tell("refused", exc)
     except MemoryError:
-        tell("refused", PickerError("There is not enough memory for this: choose a smaller patch, batch or tile."))
+        tell("refused", PickerError("There is not enough memory for this: choose smaller or fewer crops, or a smaller tile."))
     except Exception as exc:  # noqa: BLE001 - whatever it was, the parent must hear of it
         tell("crashed", (f"{type(exc).__name__}: {exc}", traceback.format_exc()))
 

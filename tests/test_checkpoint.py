@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import random
+import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,16 @@ def test_altered_bytes_are_refused_or_give_something_of_the_right_form(tmp_path,
         except CheckpointError:
             refused += 1
     assert refused > 50
+
+
+def test_altered_weights_are_refused(tmp_path, checkpoint):
+    path = tmp_path / "altered.pt"
+    save_checkpoint(replace(checkpoint, weights={"one": torch.full((1000,), 3.25)}), path)
+    content = path.read_bytes()
+    assert content.count(struct.pack("<f", 3.25)) >= 1000
+    path.write_bytes(content.replace(struct.pack("<2f", 3.25, 3.25), struct.pack("<2f", 3.25, 3.5), 1))
+    with pytest.raises(CheckpointError, match=r"altered\.pt is not a whole deepetpicker checkpoint"):
+        load_checkpoint(path)
 
 
 @pytest.mark.parametrize("data", [torch.zeros(3), {"weights": torch.zeros(3)}, [1, 2], {"kind": "something else", "version": 1}])

@@ -9,10 +9,12 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
 
 from core.cli import run
-from core.io.particles import TiltSeriesGeometry, TomogramPicks, write_parts
+from core.io.particles import TiltSeriesGeometry, TomogramPicks, read_particles, write_parts
 from core.io.particles.frames import Frame
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable, Status
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QPushButton
 
     from app.launch import Application
     from app.panels.importing import ImportDialog
 
+EXPORT = 4  # the step
 SHAPE, NAMES = (16, 60, 60), ("left", "right")
 PLACES = np.array([[1.0, 2, 3], [4, 5, 6], [7.25, 8, 9]])
 CLASSES = [ClassSpec(id=1, name="particle", diameter=200.0)]
@@ -68,6 +72,11 @@ def pick(qtbot: QtBot, dialog: ImportDialog, row: int, tomogram: str) -> None:
     for _ in range(combo.findData(tomogram)):
         qtbot.keyClick(combo, Qt.Key.Key_Down)
     qtbot.keyClick(combo, Qt.Key.Key_Return)
+
+
+def press(button: QPushButton) -> None:
+    assert button.isEnabled(), button.toolTip()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def for_all(dialog: ImportDialog) -> None:
@@ -225,3 +234,37 @@ def test_a_new_class_with_its_diameter(two: Application, tmp_path: Path, qtbot: 
     two.window.undo.trigger()
     assert "proteasome" not in [spec.name for spec in store.classes()]
     dialog.classes.setCurrentIndex(0)
+
+
+def test_a_file_is_converted_without_what_the_project_has(
+    two: Application, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.annotate.add(np.array([2.0, 50, 50]))
+    (tmp_path / "picks.coords").write_text("3 2 1\n6 5 4\n")
+    dialog, panel = two.window.importing, two.window.export
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "picks.coords"), ""))
+    QTimer.singleShot(0, lambda: press(dialog.accept_button))  # the dialog waits for it
+    two.window.convert_particles.trigger()
+    assert two.window.step == EXPORT
+    assert panel.classes.currentText() == "picks"
+    panel.kind.setCurrentIndex(next(row for row in range(panel.kind.count()) if panel.kind.itemData(row)[0] == "imod-text"))
+    panel.path.setText(str(tmp_path / "out.txt"))
+    press(panel.export)
+    assert "2 particles written" in panel.result.text()
+    written = read_particles(tmp_path / "out.txt", format="imod-text").voxels(Frame(voxel_size=10.0, shape=SHAPE))
+    np.testing.assert_allclose(written, [[1, 2, 3], [4, 5, 6]])
+
+
+def test_what_is_converted_needs_its_tomogram_and_asks_for_it(
+    desk: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mrc(tmp_path / "only.mrc", np.zeros(SHAPE, np.int8), 10.0)
+    desk.project.close()
+    titles: list[str] = []
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda _parent, title, *_: (titles.append(title) or [], ""))
+    desk.window.convert_particles.trigger()
+    assert titles == ["The tomogram that the particles lie in"]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(tmp_path / "only.mrc")], ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    desk.window.convert_particles.trigger()
+    assert desk.session.tomogram.id == "only"

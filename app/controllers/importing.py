@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from app.panels.importing import NEW
 from core.errors import ConfigError, PickerError
+from core.particles import Status
 
 if TYPE_CHECKING:
     from app.panels.importing import ImportDialog
@@ -22,10 +23,11 @@ class ImportController(QObject):
     """Opens the dialog, keeps its preview up to date and imports."""
 
     said = Signal(str)
+    converted = Signal(object, bool)  # these are to be exported now: of which class, None for all; of several tomograms
 
     def __init__(self, session: Session, dialog: ImportDialog) -> None:
         super().__init__()
-        self._session, self._dialog = session, dialog
+        self._session, self._dialog, self._converting = session, dialog, False
         dialog.edited.connect(self.show)
         dialog.import_requested.connect(self.carry_out)
 
@@ -38,6 +40,20 @@ class ImportController(QObject):
         if self._dialog.ask_path():
             self._dialog.exec()
 
+    def convert(self) -> None:
+        """Ask for a file whose particles are to be exported in another format."""
+        self._fill(converting=True)
+        if self._dialog.ask_path():
+            self._keep_apart()
+            self._dialog.exec()
+
+    def _keep_apart(self) -> None:
+        """Offer a class of their own where the project has particles already, so that only those of the file are exported."""
+        project = self._session.project
+        if project is not None and any(status is Status.ACCEPTED for _, _, status in project.store.counts()):
+            usual = next(iter(self._session.classes.values())).diameter
+            self._dialog.set_new_class(Path(self._dialog.answers()["path"]).stem, usual)
+
     def open_path(self, path: str) -> None:
         """Show what a file would become, without waiting for an answer."""
         self._fill()
@@ -45,8 +61,9 @@ class ImportController(QObject):
         self._dialog.open()
         self.show()
 
-    def _fill(self) -> None:
-        session = self._session
+    def _fill(self, *, converting: bool = False) -> None:
+        session, self._converting = self._session, converting
+        self._dialog.set_purpose(*(("Convert particles", "Go on to export") if converting else ("Import particles", "Import")))
         names = [] if session.project is None else [record.id for record in session.project.store.tomograms()]
         shown = None if session.tomogram is None else session.tomogram.id
         self._dialog.set_choices(names, shown, tuple(session.classes.values()))
@@ -54,7 +71,6 @@ class ImportController(QObject):
     def _order(self) -> ImportOrder | None:
         from core.io.particles.frames import Unit
         from core.io.particles.tomograms import unbinned_size
-        from core.particles import Status
         from core.project.proposing import ImportOrder
 
         answers, project = self._dialog.answers(), self._session.project
@@ -120,3 +136,5 @@ class ImportController(QObject):
             return
         self._dialog.accept()
         self.said.emit(f"{len(ids)} particles imported from {order.path.name}. Ctrl+Z takes it back.")
+        if self._converting:
+            self.converted.emit(order.new_class.id if order.new_class is not None else order.class_id, len(order.tomogram_ids) > 1)

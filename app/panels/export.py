@@ -241,6 +241,12 @@ class ExportPanel(QWidget):
                 self.classes.addItem(spec.name, spec.id)
             self.classes.setCurrentIndex(max(0, self.classes.findData(chosen)))
 
+    def choose(self, class_id: int | None, *, everywhere: bool) -> None:
+        """Choose the accepted particles of a class, or of all, in the tomogram that is shown or in all."""
+        self.which.setCurrentIndex(self.which.findData("accepted"))
+        self.classes.setCurrentIndex(max(0, self.classes.findData(class_id)))
+        self.scope.setCurrentIndex(int(everywhere))
+
     def set_state(self, reason_not: str, preview: str, command: str) -> None:
         """Show what pressing the button would do."""
         allow(self.export, reason_not, "Write the file, then read it back and compare")

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from app.panels.form import Form
-from app.panels.importtable import NamesTable, summary
+from app.panels.importtable import NamesTable, first_rows, summary
 from app.panels.parts import Exact, Rows, allow, column, heading, hint
 from core.io.particles.frames import Unit
 from core.io.particles.registry import format_named
@@ -54,7 +54,6 @@ COUNTED = {Unit.PIXEL, Unit.CENTRED, Unit.CENTRED_EARLY}  # what takes the pixel
 OUTSIDE = (("refuse the file", None), ("drop them", "drop"), ("keep them all the same", "keep"))
 PIXEL_TIP = "Of the unbinned tilt series; this file counts in it"
 NEW = "new"  # in place of the number of a class
-ROWS = 8
 COLUMNS = ("tomogram", "x", "y", "z", "class", "inside")
 
 
@@ -191,6 +190,18 @@ class ImportDialog(QDialog):
 
     # ---- setters ----
 
+    def set_purpose(self, title: str, button: str) -> None:
+        """Say what the answers are for: an import, or the first half of a conversion."""
+        self.setWindowTitle(title)
+        self.accept_button.setText(button)
+
+    def set_new_class(self, name: str, diameter: float) -> None:
+        """Answer that all are of a class that the project lacks."""
+        self.class_name.setText(name)
+        with signals_blocked(self.diameter):
+            self.diameter.setValue(diameter)
+        self.classes.setCurrentIndex(self.classes.findData(NEW))
+
     def set_choices(self, tomograms: Sequence[str], shown: str | None, classes: Sequence[ClassSpec]) -> None:
         """List tomograms and classes.
 
@@ -236,7 +247,7 @@ class ImportDialog(QDialog):
             targets = [self.target.itemData(row) for row in range(self.target.count()) if self.target.itemData(row)]
             chosen = self.target.currentData()
             self.names.set_found(proposal.found, targets if chosen is None else [chosen], shown=proposal.unclear)
-        rows = [] if proposal is None else self._rows(proposal, names)
+        rows = [] if proposal is None else first_rows(proposal, names)
         self.preview.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for place, text in enumerate(row):
@@ -244,15 +255,6 @@ class ImportDialog(QDialog):
         self.count.setText("" if proposal is None else summary(proposal, told=self.classes.currentData() == NEW))
         self.problem.setText("\n".join([*filter(None, [problem]), *(() if proposal is None else proposal.notices)]))
         allow(self.accept_button, problem, "Import them; undo takes it back")
-
-    def _rows(self, proposal: Proposal, names: Mapping[int, str]) -> list[tuple[str, ...]]:
-        every = names | {spec.id: f"{spec.name} (new)" for spec in proposal.new_classes}
-        rows = []
-        for table, inside in zip(proposal.tables, proposal.inside, strict=True):
-            for at in range(min(len(table), ROWS - len(rows))):
-                x, y, z = (f"{n:.2f}" for n in table.positions[at][::-1])
-                rows.append((table.tomogram_id, x, y, z, every.get(int(table.class_ids[at]), "?"), "yes" if inside[at] else "no"))
-        return rows
 
     # ---- callbacks ----
 

@@ -10,12 +10,13 @@ from qtpy.QtWidgets import QComboBox, QHeaderView, QTableWidget, QTableWidgetIte
 from app.panels.parts import column, heading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from core.project.claiming import FoundName
     from core.project.proposing import Proposal
 
 OUT = "leave out"
+ROWS = 8  # of a file that are shown
 
 
 class NamesTable(QWidget):
@@ -93,3 +94,14 @@ def summary(proposal: Proposal, *, told: bool) -> str:
         text += f"; new classes: {', '.join(spec.name for spec in proposal.new_classes)}"
         text += "" if told else " (give their diameters afterwards)"
     return text + (f"; {proposal.elsewhere} rows are for other tomograms" if proposal.elsewhere else "")
+
+
+def first_rows(proposal: Proposal, names: Mapping[int, str]) -> list[tuple[str, ...]]:
+    """Put the first particles of a proposal in words: tomogram, x, y, z, class, and whether they lie inside."""
+    every = dict(names) | {spec.id: f"{spec.name} (new)" for spec in proposal.new_classes}
+    rows: list[tuple[str, ...]] = []
+    for table, inside in zip(proposal.tables, proposal.inside, strict=True):
+        for at in range(min(len(table), ROWS - len(rows))):
+            x, y, z = (f"{n:.2f}" for n in table.positions[at][::-1])
+            rows.append((table.tomogram_id, x, y, z, every.get(int(table.class_ids[at]), "?"), "yes" if inside[at] else "no"))
+    return rows
