@@ -83,6 +83,48 @@ def chosen_classes(project: Project, names: Sequence[str] | None = None) -> list
     return [spec for spec in specs if (spec.name in names if names else spec.id in used)]
 
 
+def chosen_particles(
+    project: Project,
+    names: Sequence[str] | None = None,
+    class_ids: Sequence[int] | None = None,
+    status: Status | None = Status.ACCEPTED,
+    top: int = 0,
+) -> list[ParticleTable]:
+    """Return particles of a project, those of the best score if so many are too many.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    names : Sequence[str] | None
+        Tomograms, as for `chosen_tomograms`.
+    class_ids : Sequence[int] | None
+        Which classes; None for all.
+    status : Status | None
+        As for `core.project.Project.to_export`.
+    top : int
+        So many of the highest score over all tomograms; 0 for all. Whatever has no score comes last.
+
+    Returns
+    -------
+    list[ParticleTable]
+        One for each tomogram, perhaps empty, by falling score where `top` is given.
+
+    Raises
+    ------
+    PickerError
+        If a tomogram is unknown or cannot be opened.
+    """
+    tables = [project.to_export(name, class_ids, status) for name in chosen_tomograms(project, names)]
+    if not top:
+        return tables
+    scores = np.concatenate([np.nan_to_num(table.scores.astype(float), nan=-np.inf) for table in tables])
+    of = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    rows = np.concatenate([np.arange(len(table)) for table in tables])
+    best = np.argsort(-scores, kind="stable")[:top]
+    return [table.select(rows[best[of[best] == place]]) for place, table in enumerate(tables)]
+
+
 def examples(project: Project, names: Sequence[str] | None = None) -> list[Example]:
     """Return what training can learn from.
 

@@ -12,6 +12,7 @@ from core.cli.doctor import doctor
 from core.cli.picks import pick
 from core.cli.projects import export, import_particles, info, new
 from core.cli.scoring import evaluate
+from core.cli.subvolumes import average
 from core.cli.volumes import convert, link
 from core.cli.work import demo, train
 from core.errors import PickerError, os_reason
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pick": pick,
     "evaluate": evaluate,
     "export": export,
+    "average": average,
     "info": info,
     "convert": convert,
     "link": link,
