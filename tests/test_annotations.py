@@ -486,3 +486,30 @@ def test_tables_keep_up_while_nobody_is_told(tmp_path: Path) -> None:
 def test_tables_cannot_be_written_to(tmp_path: Path) -> None:
     with kept_store(tmp_path) as store, pytest.raises(ValueError, match="read-only"):
         store.table("a").positions[0] = 0
+
+
+# ---- flags ----
+
+
+def test_flags_stay_with_their_particles_and_are_undone_like_all_else(path: Path) -> None:
+    with AnnotationStore.create(path) as store:
+        _furnish(store)
+        ids = store.add_many(_table(4))
+        heard: list[Change] = []
+        store.changed.connect(heard.append)
+        store.flag(ids[1:3])
+        assert store.flagged("a").tolist() == ids[1:3].tolist()
+        assert (heard[-1].kind, heard[-1].tomogram_id, heard[-1].ids.tolist()) == (Kind.FLAGGED, "a", ids[1:3].tolist())
+        store.reject(ids[1])
+        store.move(ids[2], (1, 2, 3))
+        assert store.flagged("a").tolist() == ids[1:3].tolist()
+        store.flag(ids[1], False)
+        assert store.flagged("a").tolist() == [ids[2]]
+        assert store.flagged("b").tolist() == []
+        assert store.undo() == "Set particle not flagged"
+    with AnnotationStore.open(path) as store:
+        assert store.flagged("a").tolist() == ids[1:3].tolist()
+        assert [store.undo() for _ in range(3)][-1] == "Set 2 particles flagged"
+        assert store.flagged("a").tolist() == []
+        with pytest.raises(ProjectError, match="no particle 99"):
+            store.flag(99)

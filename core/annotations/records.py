@@ -34,6 +34,7 @@ class Kind(StrEnum):
     MOVED = "moved"
     RECLASSIFIED = "reclassified"
     JUDGED = "judged"
+    FLAGGED = "flagged"
     CLASSES = "classes"
     TOMOGRAMS = "tomograms"
     SEVERAL = "several"

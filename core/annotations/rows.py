@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Ids: TypeAlias = int | Sequence[int] | IntArray
 
 COLUMNS = "id, class, z, y, x, score, source, status"
+WRITTEN = "id, tomogram, class, z, y, x, score, source, status"
 COUNTS = (
     "SELECT name, class, status, n FROM tomograms JOIN"
     " (SELECT tomogram, class, status, count(*) AS n FROM particles GROUP BY tomogram, class, status) ON tomogram = id"

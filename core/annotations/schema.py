@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VERSION = 3
+VERSION = 4
 FORMAT = "DeepETPicker project"
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -43,6 +43,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "score": "REAL",
         "source": "INTEGER NOT NULL",
         "status": "INTEGER NOT NULL",
+        "flagged": "INTEGER NOT NULL DEFAULT 0",
     },
 }
 """Each table has a twin ``<table>_log`` with the rows that a journal entry changed, as they were before and after."""
@@ -215,5 +216,9 @@ _STEPS: tuple[tuple[str, ...], ...] = (
     (  # 2 to 3: the tomogram of the same tilt series that one goes with
         "ALTER TABLE tomograms ADD COLUMN link TEXT",
         "ALTER TABLE tomograms_log ADD COLUMN link TEXT",
+    ),
+    (  # 3 to 4: particles that somebody wants to come back to
+        "ALTER TABLE particles ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE particles_log ADD COLUMN flagged INTEGER DEFAULT 0",
     ),
 )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.annotations.catalogue import Catalogue
+from core.annotations.flags import IN, Flags
 from core.annotations.records import Kind
-from core.annotations.rows import COLUMNS, COUNTS, listed, phrase, require_finite, rows_of, table_of
+from core.annotations.rows import COLUMNS, COUNTS, WRITTEN, listed, phrase, require_finite, rows_of, table_of
 from core.errors import ProjectError
 from core.particles import Particle, ParticleTable, Source, Status
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from core.annotations.rows import Ids
     from core.types import IntArray, Positions
 
-_IN = "IN (SELECT value FROM json_each(?))"
 
-
-class AnnotationStore(Catalogue):
+class AnnotationStore(Flags):
     """Particles with stable ids that are never used twice; see `Journal` for opening, undo and events."""
 
     def add(
@@ -94,7 +92,7 @@ class AnnotationStore(Catalogue):
         with self._entry(Kind.ADDED, description or f"Add {len(table)} particles"):
             used = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'particles'")
             ids = np.arange(len(table), dtype=np.int64) + (used[0][0] + 1 if used else 1)
-            self._db.executemany("INSERT INTO particles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows_of(table, ids, key))
+            self._db.executemany(f"INSERT INTO particles ({WRITTEN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows_of(table, ids, key))
         return ids
 
     def move(self, ids: Ids, positions: Sequence[float] | Positions) -> None:
@@ -137,7 +135,7 @@ class AnnotationStore(Catalogue):
         wanted = listed(ids)
         with self._entry(Kind.REMOVED, phrase("Remove", wanted)):
             self._require_particles(wanted)
-            self._db.execute(f"DELETE FROM particles WHERE id {_IN}", (json.dumps(wanted),))
+            self._db.execute(f"DELETE FROM particles WHERE id {IN}", (json.dumps(wanted),))
 
     def reclassify(self, ids: Ids, class_id: int) -> None:
         """Give particles another class.
@@ -280,20 +278,5 @@ class AnnotationStore(Catalogue):
 
     def _read(self, tomogram_id: str, key: int, ids: IntArray | None) -> ParticleTable:
         # the plus sign keeps SQLite from looking through the whole tomogram for a few ids
-        where, values = (
-            ("tomogram = ?", (key,)) if ids is None else (f"+tomogram = ? AND id {_IN}", (key, json.dumps(ids.tolist())))
-        )
+        where, values = ("tomogram = ?", (key,)) if ids is None else (f"+tomogram = ? AND id {IN}", (key, json.dumps(ids.tolist())))
         return table_of(tomogram_id, self._rows(f"SELECT {COLUMNS} FROM particles WHERE {where} ORDER BY id", values))
-
-    def _set(self, ids: Ids, column: str, value: int, kind: Kind, to: str) -> None:
-        wanted = listed(ids)
-        with self._entry(kind, f"{phrase('Set', wanted)} {to}"):
-            self._require_particles(wanted)
-            query = f"UPDATE particles SET {column} = ? WHERE id {_IN} AND {column} <> ?"
-            self._db.execute(query, (value, json.dumps(wanted), value))
-
-    def _require_particles(self, ids: list[int]) -> None:
-        query = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM particles) LIMIT 1"
-        missing = self._rows(query, (json.dumps(ids),))
-        if missing:
-            raise ProjectError(f"There is no particle {missing[0][0]}, perhaps it was removed; nothing was changed.")
