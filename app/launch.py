@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.jobs import Runner
     from app.session import Session
     from app.window import MainWindow
+    from core.types import Positions
 
 
 class Application:
@@ -29,6 +30,7 @@ class Application:
 
         from app import style
         from app.controllers.annotate import AnnotateController
+        from app.controllers.evaluation import EvaluationController
         from app.controllers.export import ExportController
         from app.controllers.importing import ImportController
         from app.controllers.linking import LinkController
@@ -61,6 +63,7 @@ class Application:
         self.importing = ImportController(session, window.importing)
         self.linking = LinkController(session, window.tomograms, window.linking, window.carrying)
         self.movies = MovieController(session, runner, window.movies, window.views)
+        self.evaluation = EvaluationController(session, window.evaluation, window.evaluate)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.marks, window.train, window.pick, window.export)
         self._then_pick = False  # whether picking follows the training that runs
@@ -93,6 +96,7 @@ class Application:
         self.importing.converted.connect(self._on_converted)
         window.marks.reclassify_requested.connect(self.pick.reclassify)
         self.pick.fly_requested.connect(self.annotate.fly_to)
+        self.evaluation.fly_requested.connect(self._on_fly)
         self.annotate.history_changed.connect(window.set_history)
         self.annotate.history_changed.connect(window.marks.set_history)
         for controller in (
@@ -104,6 +108,7 @@ class Application:
             self.importing,
             self.linking,
             self.movies,
+            self.evaluation,
             self.keeper,
         ):
             controller.said.connect(window.jobs.say)
@@ -172,6 +177,12 @@ class Application:
 
         self.annotate.marking = step == MARK
 
+    def _on_fly(self, tomogram: str, position: Positions) -> None:
+        shown = self.session.tomogram
+        if shown is None or shown.id != tomogram:
+            self.project.show_tomogram(tomogram)
+        self.window.views.go_to(position)
+
     def _on_train_again(self) -> None:
         self.train.train_again()
         self._then_pick = self.runner.busy
@@ -195,6 +206,7 @@ class Application:
         from app import notify
 
         self.viewing.close()
+        self.evaluation.close()
         self.runner.close()
         self.project.close()
         notify.close_all()

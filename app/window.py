@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from app.menus import MenuWindow
+from app.panels.evaluation import EvaluationDialog
 from app.panels.export import ExportPanel
 from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
@@ -64,6 +65,7 @@ class MainWindow(MenuWindow):
         self.export, self.movies = ExportPanel(formats), MovieDialog(self)
         self.linking, self.carrying = LinkDialog(self), CarryDialog(self)
         self.importing = ImportDialog([(known.name, known.title) for known in READABLE], self)
+        self.evaluation, self.evaluate = EvaluationDialog(self), self.offer("Evaluate…", "E")
         self._arrange()
         self.pick.place_closer(self.closer)
         for action, slot in (

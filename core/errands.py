@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.config import RunConfig
+from core.configfile import config_to_toml
 from core.errors import PickerError
+from core.io.atomic import atomic_path, safe_name
 from core.io.particles import write_particles
 from core.io.volumes import write_mrc
 from core.networkfile import note_thresholds
+from core.project.folder import new_run
+from core.runs import note_picking
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from core.checkpoint import Checkpoint
-    from core.config import PickConfig, RunConfig
+    from core.config import PickConfig
     from core.examples import Example
     from core.messages import Message
     from core.particles import ClassSpec, PickResult
@@ -172,7 +177,13 @@ def salvaged(run: Path, model: Path) -> Generator[Message, None, Trained | None]
 
 
 def pick_with(
-    tomogram: Tomogram, model: Path, config: PickConfig, *, cache: Path | None = None, score_map: Path | None = None
+    tomogram: Tomogram,
+    model: Path,
+    config: PickConfig,
+    *,
+    cache: Path | None = None,
+    score_map: Path | None = None,
+    runs: Path | None = None,
 ) -> Generator[Message, None, PickResult]:
     """Pick with a network from a file.
 
@@ -188,6 +199,8 @@ def pick_with(
         Folder for filtered volumes.
     score_map : Path | None
         File for the score map; None for none.
+    runs : Path | None
+        The folder of runs, where all candidates are kept in a table of a new one; None for none.
 
     Yields
     ------
@@ -202,7 +215,14 @@ def pick_with(
     from core.checkpoint import load_checkpoint
     from core.picking import pick
 
-    return (yield from pick(tomogram, load_checkpoint(model), config, cache=cache, score_map=score_map))
+    result = yield from pick(tomogram, load_checkpoint(model), config, cache=cache, score_map=score_map)
+    if runs is not None and len(result.table):
+        run = new_run(runs, "pick")
+        with atomic_path(run / "config.toml") as path:
+            path.write_text(config_to_toml(RunConfig(pick=config)), encoding="utf-8")
+        write_particles(run / f"{safe_name(tomogram.id)}.csv", result.table, result.classes, tomogram)
+        note_picking(run, model)
+    return result
 
 
 def make_sample(path: Path, shape: Shape = (64, 192, 192), seed: int = 1) -> Generator[Message, None, Path]:

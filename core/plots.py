@@ -10,13 +10,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from core.io.atomic import atomic_path
+from core.messages import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
+    from core.messages import Message
     from core.metrics import Assessment, Curve
     from core.types import FloatArray, IntArray
 
@@ -78,6 +80,33 @@ def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
             files.append(folder / f"{name}.{kind}")
             with atomic_path(files[-1]) as path:
                 figure.savefig(path, format=kind, dpi=DPI, metadata=None if kind == "png" else {"Date": None})
+    return files
+
+
+def drawing(found: Assessment, thresholds: Mapping[int, float], folder: Path) -> Generator[Message, None, list[Path]]:
+    """Draw and write all that an evaluation tells, as a job.
+
+    Parameters
+    ----------
+    found, thresholds : Assessment, Mapping[int, float]
+        As for `evaluation_figures`.
+    folder : Path
+        An existing folder.
+
+    Yields
+    ------
+    Message
+        Progress.
+
+    Returns
+    -------
+    list[Path]
+        The files, as PNG and as SVG.
+    """
+    figures, files = evaluation_figures(found, thresholds), []
+    for done, (name, figure) in enumerate(figures.items()):
+        yield Progress(stage="Drawing", done=float(done), total=float(len(figures)))
+        files += save_figures({name: figure}, folder)
     return files
 
 

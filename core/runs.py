@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from core import __version__
 from core.configfile import load_config
 from core.errors import PickerError, ProjectError, os_reason
 from core.gathering import chosen_classes, examples
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 INPUTS = "inputs.json"
+PICKING = "picking.json"
 LOG = "log.txt"
 
 
@@ -45,6 +48,48 @@ def note_inputs(run: Path, learnt: Sequence[Example], classes: Sequence[ClassSpe
     inputs = {"tomograms": [one.tomogram.id for one in learnt], "classes": [spec.name for spec in classes]}
     with atomic_path(run / INPUTS) as path:
         path.write_text(json.dumps(inputs, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def note_picking(run: Path, model: Path) -> None:
+    """Write down which network a run of picking is of, so that it can be told from others of that name.
+
+    Parameters
+    ----------
+    run : Path
+        Its folder.
+    model : Path
+        The network.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be written, or the network cannot be read.
+    """
+    noted = {"model": model.name, "sha256": sha256(model), "program": __version__}
+    with atomic_path(run / PICKING) as path:
+        path.write_text(json.dumps(noted, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Return what tells a file from all others.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def inputs_of(project: Project, run: Path) -> tuple[list[Example], list[ClassSpec]]:

@@ -91,7 +91,7 @@ def test_a_project_is_trained_picked_scored_and_exported(call: Call, sample: Pat
     assert picked["model"].endswith(Path(trained["model"]).name)
     found = picked["tomograms"]["sample"]["ferritin"]
     assert found["picks"] == found["candidates"] > 0
-    assert {p.name for p in Path(picked["run"]).iterdir()} == {"config.toml", "sample.csv"}
+    assert {p.name for p in Path(picked["run"]).iterdir()} == {"config.toml", "picking.json", "sample.csv"}
 
     scored = json.loads(call("evaluate", "project", "--json")[1])["tomograms"]["sample"]["classes"]["ferritin"]
     assert (scored["picks"], scored["truth"]) == (found["picks"], len((sample / "truth.csv").read_text().splitlines()) - 1)

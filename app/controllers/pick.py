@@ -90,9 +90,10 @@ class PickController(QObject):
             notify.show(exc)
             return
         self._found = []
+        kept = {"cache": project.folder / "cache", "score_map": project.score_map(tomogram.id), "runs": project.runs}
         self._runner.start(
             "Picking",
-            hosted(pick_with, tomogram, model, config, cache=project.folder / "cache", score_map=project.score_map(tomogram.id)),
+            hosted(pick_with, tomogram, model, config, **kept),
             message=self._on_message,
             succeeded=self._on_succeeded,
             failed=self._on_failed,

@@ -111,6 +111,7 @@ def _pick_project(report: Report, order: _Order, folder: Path, model: Path | Non
     from core.io.atomic import atomic_path, safe_name
     from core.io.particles import write_particles
     from core.project import Project
+    from core.runs import note_picking
 
     with Project.open(folder) as project:
         if project.notice:
@@ -121,6 +122,7 @@ def _pick_project(report: Report, order: _Order, folder: Path, model: Path | Non
         run = project.new_run("pick")
         with atomic_path(run / "config.toml") as path:
             path.write_text(config_to_toml(order.settings), encoding="utf-8")
+        note_picking(run, chosen)
         counts = {}
         for name in wanted:
             tomogram = project.tomogram(name)

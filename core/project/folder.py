@@ -143,16 +143,39 @@ class Folder:
         PickerError
             If it cannot be made.
         """
-        make_folder(self.runs)
-        name = f"{datetime.now():%Y%m%d-%H%M%S}-{safe_name(kind)}"
-        number = 1
-        while True:
-            folder = self.runs / (name if number == 1 else f"{name}-{number}")
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                number += 1  # another run of the same second, perhaps of another process
-            except OSError as exc:
-                raise ProjectError(f"Cannot make the folder {folder}: {os_reason(exc)}.") from exc
-            else:
-                return folder
+        return new_run(self.runs, kind)
+
+
+def new_run(runs: Path, kind: str) -> Path:
+    """Make a folder for a run, which needs no open project.
+
+    Parameters
+    ----------
+    runs : Path
+        The folder of all runs; made if it is missing.
+    kind : str
+        As for `Folder.new_run`.
+
+    Returns
+    -------
+    Path
+        Named after the time and the kind, and empty.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be made.
+    """
+    make_folder(runs)
+    name = f"{datetime.now():%Y%m%d-%H%M%S}-{safe_name(kind)}"
+    number = 1
+    while True:
+        folder = runs / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1  # another run of the same second, perhaps of another process
+        except OSError as exc:
+            raise ProjectError(f"Cannot make the folder {folder}: {os_reason(exc)}.") from exc
+        else:
+            return folder
