@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DESK = (
     "version",
     "review",
+    "masks",
     "display",
     "export",
     "mark",

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.config import ReviewConfig
 from core.particles import Status
-from core.review import NEARNESS, placed
+from core.review import NEARNESS, masked, placed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.annotations import AnnotationStore
     from core.annotations.rows import Ids
     from core.particles import ClassSpec, ParticleTable
-    from core.tomogram import Tomogram
+    from core.tomogram import Mask, Tomogram
     from core.types import BoolArray
 
 
@@ -74,6 +74,36 @@ def reclassify(store: AnnotationStore, tomogram: Tomogram, ids: Ids, class_id: i
         If the class is unknown or the project is read-only; nothing is changed then.
     """
     return _accept(store, tomogram, ids, class_id)
+
+
+def reject_masked(store: AnnotationStore, tomogram_id: str, mask: Mask) -> int:
+    """Reject all candidates that a mask takes out, as one change: the next training learns from them what is background.
+
+    Parameters
+    ----------
+    store : AnnotationStore
+        Open for writing.
+    tomogram_id : str
+        Whose candidates.
+    mask : Mask
+        Where candidates may count.
+
+    Returns
+    -------
+    int
+        How many were rejected.
+
+    Raises
+    ------
+    ProjectError
+        If the project is read-only; nothing is changed then.
+    """
+    table = store.table(tomogram_id)
+    ids = table.ids[masked(table, mask)]
+    if len(ids):
+        with store.grouped(f"Reject {len(ids)} masked picks"):
+            store.reject(ids)
+    return len(ids)
 
 
 def _accept(store: AnnotationStore, tomogram: Tomogram, ids: Ids, class_id: int | None) -> int:

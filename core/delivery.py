@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.io.particles.registry import Choices
     from core.particles import ClassSpec, ParticleTable
     from core.project import Project
-    from core.tomogram import Tomogram
+    from core.tomogram import Mask, Tomogram
     from core.types import Angstrom
 
 
@@ -48,6 +48,7 @@ def chosen(
     classes: Sequence[ClassSpec],
     tomogram: Tomogram,
     status: Status | None = Status.ACCEPTED,
+    mask: Mask | None = None,
 ) -> ParticleTable:
     """Choose what is handed over.
 
@@ -66,6 +67,8 @@ def chosen(
         Where they lie.
     status : Status | None
         Those that are taken without `reviews`; None for all. Candidates that lie on a judged particle never are.
+    mask : Mask | None
+        With `reviews`, candidates outside of it do not count.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def chosen(
         rows = outstanding(table, known, tomogram.voxel_size)
         rows = rows if status is None else rows & (table.statuses == status)
     else:
-        counted = shown(table, reviews, known, tomogram.shape, tomogram.voxel_size)
+        counted = shown(table, reviews, known, tomogram.shape, tomogram.voxel_size, mask)
         rows = counted & (table.statuses != Status.REJECTED)
     if class_id is not None:
         rows = rows & (table.class_ids == class_id)
@@ -97,6 +100,7 @@ def deliver(
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
     numbers: Mapping[str, int] | None = None,
+    masks: Mapping[str, Mask] | None = None,
     options: Choices = None,
 ) -> Delivered:
     """Write particles of a project and check that the files say the same.
@@ -121,6 +125,8 @@ def deliver(
         Other names for tomograms than their own.
     numbers : Mapping[str, int] | None
         Those of tomograms, for formats that have numbers in place of names.
+    masks : Mapping[str, Mask] | None
+        That of each tomogram, as for `chosen`.
     options : Mapping[str, Any] | Options | None
         Choices of the format.
 
@@ -144,6 +150,7 @@ def deliver(
         tilt_series=tilt_series,
         names=names,
         numbers=numbers,
+        masks=masks,
     )
     written = write_parts(path, parts, project.store.classes(), format=format, options=options)
     count = sum(len(part.table) for part in parts)
@@ -161,6 +168,7 @@ def parts_of(
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
     numbers: Mapping[str, int] | None = None,
+    masks: Mapping[str, Mask] | None = None,
 ) -> list[TomogramPicks]:
     """Gather what would be handed over.
 
@@ -168,7 +176,7 @@ def parts_of(
     ----------
     project : Project
         Where the particles are.
-    tomogram_ids, class_id, reviews, status, pixel_size, tilt_series, names, numbers
+    tomogram_ids, class_id, reviews, status, pixel_size, tilt_series, names, numbers, masks
         As for `deliver`.
 
     Returns
@@ -188,7 +196,7 @@ def parts_of(
         if not len(table):
             continue  # its file may be away
         tomogram = project.tomogram(one)
-        table = chosen(table, class_id, reviews, classes, tomogram, status)
+        table = chosen(table, class_id, reviews, classes, tomogram, status, (masks or {}).get(one))
         if len(table):
             series, name, number = (tilt_series or {}).get(one, plain), (names or {}).get(one), (numbers or {}).get(one)
             parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name, number=number))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.examples import Example
     from core.messages import Message
     from core.particles import ClassSpec, PickResult
-    from core.tomogram import Tomogram
+    from core.tomogram import Mask, Tomogram
     from core.types import Shape
 
 SAMPLE_CLASS = "ribosome"
@@ -184,6 +184,7 @@ def pick_with(
     cache: Path | None = None,
     score_map: Path | None = None,
     runs: Path | None = None,
+    mask: Mask | None = None,
 ) -> Generator[Message, None, PickResult]:
     """Pick with a network from a file.
 
@@ -201,6 +202,8 @@ def pick_with(
         File for the score map; None for none.
     runs : Path | None
         The folder of runs, where all candidates are kept in a table of a new one; None for none.
+    mask : Mask | None
+        Where to look; None for everywhere.
 
     Yields
     ------
@@ -215,7 +218,7 @@ def pick_with(
     from core.checkpoint import load_checkpoint
     from core.picking import pick
 
-    result = yield from pick(tomogram, load_checkpoint(model), config, cache=cache, score_map=score_map)
+    result = yield from pick(tomogram, load_checkpoint(model), config, cache=cache, score_map=score_map, mask=mask)
     if runs is not None and len(result.table):
         run = new_run(runs, "pick")
         with atomic_path(run / "config.toml") as path:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from core.io.particles.previewing import Preview
     from core.io.particles.registry import Choices
     from core.project import Project
+    from core.tomogram import Mask
     from core.types import Angstrom
 
 
@@ -33,13 +34,14 @@ def preview_delivery(
     tilt_series: Mapping[str, TiltSeriesGeometry] | None = None,
     names: Mapping[str, str] | None = None,
     numbers: Mapping[str, int] | None = None,
+    masks: Mapping[str, Mask] | None = None,
     options: Choices = None,
 ) -> Preview:
     """Tell which files `core.delivery.deliver` would write, and how they begin.
 
     Parameters
     ----------
-    project, path, format, tomogram_ids, class_id, reviews, status, pixel_size, tilt_series, names, numbers, options
+    project, path, format, tomogram_ids, class_id, reviews, status, pixel_size, tilt_series, names, numbers, masks, options
         As for `core.delivery.deliver`; `path` is not touched.
 
     Returns
@@ -62,5 +64,6 @@ def preview_delivery(
         tilt_series=tilt_series,
         names=names,
         numbers=numbers,
+        masks=masks,
     )
     return preview_parts(path, parts, project.store.classes(), format=format, options=options)

@@ -1,4 +1,4 @@
-"""Which candidates count as picks: by score, by distance and by their place, as views that never compute a pick again.
+"""Which candidates count as picks: by score, distance and place, as views that never compute a pick again.
 
 What is seen, what is accepted all at once and what is exported go through the same functions.
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from core.particles import ClassSpec, ParticleTable
+    from core.tomogram import Mask
     from core.types import Angstrom, BoolArray, FloatArray, IntArray, Positions, Shape, Voxels
 
 NEARNESS = 0.5  # particle diameters within which two positions mean the same particle
@@ -29,6 +30,7 @@ def shown(
     classes: Mapping[int, ClassSpec],
     shape: Shape,
     voxel_size: Angstrom,
+    mask: Mask | None = None,
 ) -> BoolArray:
     """Tell which particles are seen: all that were judged, and the candidates that count.
 
@@ -44,13 +46,15 @@ def shown(
         (z, y, x) extents of the tomogram in voxels.
     voxel_size : Angstrom
         Å per voxel; where it is not known, 1 is taken.
+    mask : Mask | None
+        Candidates outside of it do not count; None for no such limit.
 
     Returns
     -------
     BoolArray
         (n,) False for candidates that do not count.
     """
-    return above(table, reviews) & placed(table, reviews, classes, shape, voxel_size)
+    return above(table, reviews) & placed(table, reviews, classes, shape, voxel_size, mask)
 
 
 def above(table: ParticleTable, reviews: Mapping[int, ReviewConfig]) -> BoolArray:
@@ -81,25 +85,27 @@ def placed(
     classes: Mapping[int, ClassSpec],
     shape: Shape,
     voxel_size: Angstrom,
+    mask: Mask | None = None,
 ) -> BoolArray:
-    """Tell which particles lie far enough from the faces of the tomogram and from better ones.
+    """Tell which particles lie within the mask, and far enough from the faces of the tomogram and from better ones.
 
     This does not depend on the thresholds: whoever hides a candidate has a higher score, so that a threshold which hides it
     hides both. A slider can therefore keep the result and ask `above` alone.
 
     Parameters
     ----------
-    table, reviews, classes, shape, voxel_size : ParticleTable, Mapping, Mapping, Shape, Angstrom
+    table, reviews, classes, shape, voxel_size, mask : ParticleTable, Mapping, Mapping, Shape, Angstrom, Mask | None
         As for `shown`.
 
     Returns
     -------
     BoolArray
-        (n,) False for candidates in the margin, for those that lie on a judged particle of their class and so ask for nothing, and
-        for those that are too near an accepted particle of their class or a candidate of it that has a higher score and is kept.
+        (n,) False for candidates in the margin or outside of the mask, for those that lie on a judged particle of their class and
+        so ask for nothing, and for those too near an accepted particle of their class or a better candidate of it that is kept.
     """
     candidate = table.statuses == Status.CANDIDATE
     keep = outstanding(table, classes, voxel_size)
+    keep &= ~masked(table, mask)
     for number, mine in _classes_of(table):
         review = reviews.get(number, ReviewConfig())
         if review.edge > 0:
@@ -111,6 +117,24 @@ def placed(
             reach = review.min_distance * classes[number].diameter / (voxel_size or 1.0)
             keep[rows] = apart(table.positions[rows], table.scores[rows], reach, ~candidate[rows])
     return keep
+
+
+def masked(table: ParticleTable, mask: Mask | None) -> BoolArray:
+    """Tell which candidates a mask takes out; what was judged stays, wherever it lies.
+
+    Parameters
+    ----------
+    table, mask : ParticleTable, Mask | None
+        As for `shown`.
+
+    Returns
+    -------
+    BoolArray
+        (n,) True for these.
+    """
+    found = np.asarray(table.statuses == Status.CANDIDATE, np.bool_)
+    found[found] = False if mask is None else ~mask.inside(table.positions[found])
+    return found
 
 
 def outstanding(table: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom) -> BoolArray:
@@ -142,6 +166,7 @@ def unjudged(
     classes: Mapping[int, ClassSpec],
     shape: Shape,
     voxel_size: Angstrom,
+    mask: Mask | None = None,
 ) -> BoolArray:
     """Tell which picks are seen beside what is known already, before they are kept.
 
@@ -151,7 +176,7 @@ def unjudged(
         n candidates.
     known : ParticleTable
         Particles of the same tomogram; candidates among them do not count.
-    reviews, classes, shape, voxel_size : Mapping, Mapping, Shape, Angstrom
+    reviews, classes, shape, voxel_size, mask : Mapping, Mapping, Shape, Angstrom, Mask | None
         As for `shown`.
 
     Returns
@@ -159,7 +184,7 @@ def unjudged(
     BoolArray
         (n,) False for candidates that do not count, and for those that lie on a judged particle of their class.
     """
-    return shown(found, reviews, classes, shape, voxel_size) & ~_judged(found, known, classes, voxel_size)
+    return shown(found, reviews, classes, shape, voxel_size, mask) & ~_judged(found, known, classes, voxel_size)
 
 
 def _judged(found: ParticleTable, known: ParticleTable, classes: Mapping[int, ClassSpec], voxel_size: Angstrom) -> BoolArray:

@@ -13,6 +13,7 @@ from core.configfile import config_from_dict
 from core.display import Look
 from core.errors import ConfigError
 from core.io.atomic import atomic_path
+from core.masks.settings import MaskConfig  # noqa: TC001 - as below
 from core.types import Angstrom  # noqa: TC001 - field types are read at run time
 
 if TYPE_CHECKING:
@@ -139,7 +140,10 @@ class ExportConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All settings of all steps; one TOML table for each part; `review` is by name of the class."""
+    """All settings of all steps; one TOML table for each part.
+
+    `review` is by name of the class, `masks` by that of the tomogram, with "" for all that have nothing of their own.
+    """
 
     display: DisplayConfig = field(default_factory=DisplayConfig)
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
@@ -151,6 +155,7 @@ class Settings:
     pick: PickConfig = field(default_factory=PickConfig)
     review: dict[str, ReviewConfig] = field(default_factory=dict)
     export: ExportConfig = field(default_factory=ExportConfig)
+    masks: dict[str, MaskConfig] = field(default_factory=dict)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -193,9 +198,10 @@ def _understood(values: dict[str, Any], path: Path) -> tuple[Settings, tuple[str
         if table not in tables or not isinstance(content, dict):
             unknown.append(table)
             continue
-        if table == "review":
-            reviews, said = _reviews(content, path)
-            settings, notices = replace(settings, review=reviews), notices + said
+        if table in ("review", "masks"):
+            entries, said = _entries(table, content, path)
+            changed: dict[str, Any] = {table: entries}
+            settings, notices = replace(settings, **changed), notices + said
             continue
         usual = getattr(settings, table)
         kept = asdict(usual) if hasattr(usual, "__dataclass_fields__") else {}
@@ -210,16 +216,16 @@ def _understood(values: dict[str, Any], path: Path) -> tuple[Settings, tuple[str
     return settings, tuple(notices)
 
 
-def _reviews(content: dict[str, Any], path: Path) -> tuple[dict[str, ReviewConfig], list[str]]:
-    """Understand what is asked of the candidates of each class; what is wrong with one leaves the others as they are."""
-    reviews: dict[str, ReviewConfig] = {}
+def _entries(table: str, content: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Understand a table of tables, one for each class or tomogram; what is wrong with one leaves the others as they are."""
+    entries: dict[str, Any] = {}
     notices: list[str] = []
     for name, values in content.items():
         try:
-            reviews |= _table("review", {name: values})
+            entries |= _table(table, {name: values})
         except ConfigError as exc:
-            notices.append(f"The usual values are used for [review.{name}] of {path}: {exc}")
-    return reviews, notices
+            notices.append(f"The usual values are used for [{table}.{name}] of {path}: {exc}")
+    return entries, notices
 
 
 def _table(name: str, values: dict[str, Any]) -> Any:

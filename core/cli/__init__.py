@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.cli.doctor import doctor
+from core.cli.masking import mask
 from core.cli.picks import pick
 from core.cli.projects import export, import_particles, info, new
 from core.cli.scoring import evaluate
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_particles,
     "train": train,
     "pick": pick,
+    "mask": mask,
     "evaluate": evaluate,
     "export": export,
     "average": average,

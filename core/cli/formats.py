@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.config import ReviewConfig
     from core.io.particles import TiltSeriesGeometry
     from core.project import Project
+    from core.tomogram import Mask
     from core.types import Shape
 
 _PANEL = "Formats of other programs (docs/formats.md)"
@@ -223,6 +224,7 @@ def export_shown(
     numbers: Mapping[str, int],
     format: str | None,
     option: list[str] | None,
+    masks: Mapping[str, Mask],
 ) -> None:
     """Export what the window shows: the accepted, and the candidates that count.
 
@@ -232,8 +234,9 @@ def export_shown(
         Who is told.
     project : Project
         An open project.
-    out, names, ids, reviews, series, called, numbers, format, option
-        File, tomograms, classes, what is asked of candidates, tilt series, other names, numbers, format and its choices, as read.
+    out, names, ids, reviews, series, called, numbers, format, option, masks
+        File, tomograms, classes, what is asked of candidates, tilt series, other names, numbers, format and its choices, as read,
+        and masks by name of the tomogram.
 
     Raises
     ------
@@ -254,6 +257,7 @@ def export_shown(
         tilt_series=series,
         names=called,
         numbers=numbers,
+        masks=masks,
         options=format_options(option, format),
     )
     for notice in done.notices:

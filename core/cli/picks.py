@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.cli.masking import Masking, mask_configs
 from core.cli.options import Assignments, ConfigFile, Device, Json, Names, PixelSize, VoxelSize, parsed_box
 from core.cli.report import Report, table
 from core.cli.settings import run_config
@@ -40,6 +41,7 @@ def pick(
     region: Annotated[
         str | None, typer.Option(metavar="z0:z1,y0:y1,x0:x1", help="Only this part, in voxels.", show_default=False)
     ] = None,
+    mask: Masking = None,
     voxel_size: VoxelSize = None,
     pixel_size: PixelSize = None,
     config: ConfigFile = None,
@@ -50,7 +52,7 @@ def pick(
     """Find particles in the tomograms of a project, or in a tomogram file.
 
     In a project, picks become candidates in place of those of an earlier run, and all that scored above a low floor are kept in a
-    table in the run's folder.
+    table in the run's folder. Where --mask lets no pick count, nothing is computed.
 
     [bold]Example:[/]  deepetpicker pick ribosomes
 
@@ -59,7 +61,7 @@ def pick(
     from core.io.volumes import is_tomogram_folder, name_of
 
     report = Report(as_json)
-    order = _Order(run_config(config, assign or (), device=device), threshold, region)
+    order = _Order(run_config(config, assign or (), device=device), threshold, region, tuple(mask or ()))
     if target.is_dir() and not is_tomogram_folder(target):
         if out or voxel_size or pixel_size:
             raise typer.BadParameter("--out, --voxel-size and --pixel-size go with a tomogram file; of a project, use export")
@@ -77,6 +79,7 @@ class _Order:
     settings: RunConfig
     threshold: float | None
     region: str | None
+    masks: tuple[str, ...] = ()
 
     def part(self, tomogram: Tomogram) -> Box | None:
         return None if self.region is None else parsed_box(self.region, tomogram.shape)
@@ -144,12 +147,14 @@ def _newest(project: Project) -> Path:
 def _found(
     report: Report, order: _Order, tomogram: Tomogram, checkpoint: Checkpoint, cache: Path | None, score_map: Path | None = None
 ) -> PickResult:
+    from core.masks import config_for, masks_of
     from core.picking import pick
 
     for notice in tomogram.notices:
         report.note(f"{tomogram.id}: {notice}")
-    part = order.part(tomogram)
-    return report.follow(pick(tomogram, checkpoint, order.settings.pick, region=part, cache=cache, score_map=score_map))
+    part, config = order.part(tomogram), config_for(mask_configs(order.masks, cache and cache.parent), tomogram.id)
+    mask = report.follow(masks_of(tomogram, config, cache)) if config.active else None
+    return report.follow(pick(tomogram, checkpoint, order.settings.pick, region=part, cache=cache, score_map=score_map, mask=mask))
 
 
 def _counts(order: _Order, result: PickResult) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from core.cli.formats import (
     other_names,
     tilt_series_of,
 )
+from core.cli.masking import Masking, project_masks
 from core.cli.options import ByClass, Classes, Json, Names, PixelSize, VoxelSize, parsed_box, reviews_of
 from core.cli.report import Report
 from core.errors import ConfigError
@@ -190,6 +191,7 @@ def export(
     threshold: ByClass = None,
     min_distance: ByClass = None,
     edge: ByClass = None,
+    mask: Masking = None,
     tomogram: Names = None,
     classes: Classes = None,
     pixel_size: PixelSize = None,
@@ -205,7 +207,7 @@ def export(
 
     A candidate that lies on an accepted or rejected particle was decided with it, and is never exported.
     With --status shown, candidates of a class count from a score on (--threshold ribosome=0.7), at a distance in diameters from
-    better ones (--min-distance), and so many voxels away from the tomogram's faces (--edge).
+    better ones (--min-distance), so many voxels away from the tomogram's faces (--edge), and where masks let them (--mask).
 
     [bold]Example:[/]  deepetpicker export ribosomes --status candidate --out picks.star --tomograms-star tomograms.star
     """
@@ -221,10 +223,11 @@ def export(
         asked = {"threshold": threshold, "min_distance": min_distance, "edge": edge}
         if status == "shown":
             reviews = reviews_of(asked, work.store.classes())
-            export_shown(report, work, out, names, ids, reviews, series, called, numbers, format, option)
+            masks = project_masks(report, work, names, mask)
+            export_shown(report, work, out, names, ids, reviews, series, called, numbers, format, option, masks)
             return
-        if any(asked.values()):
-            raise typer.BadParameter("--threshold, --min-distance and --edge go with --status shown")
+        if any(asked.values()) or mask:
+            raise typer.BadParameter("--threshold, --min-distance, --edge and --mask go with --status shown")
         wanted = None if status == "all" else Status[status.upper()]
         tally = _tally(work, names, ids, wanted)
         written = work.export_particles(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.messages import Message
     from core.particles import ClassSpec
     from core.simulate.shapes import Points
-    from core.types import Angstrom, FloatArray, Shape
+    from core.types import Angstrom, FloatArray, Positions, Shape
 
 _GREYS_PER_DEVIATION = 20
 _BATCH = 16
@@ -57,6 +57,8 @@ class PhantomConfig:
         Electrons per Å^2 and image.
     jitter : Angstrom
         Standard deviation of the misalignment that is left.
+    vacuum : int
+        Empty sections below, and as many above, what is in it.
     """
 
     shape: Shape = (96, 256, 256)
@@ -72,6 +74,7 @@ class PhantomConfig:
     tilt_step: float = 3.0
     dose: float = 3.0
     jitter: Angstrom = 4.0
+    vacuum: int = 0
 
     def __post_init__(self) -> None:
         known = [spec.name for spec in CLASSES]
@@ -85,6 +88,9 @@ class PhantomConfig:
             >= 0,
             f"crowding must be 0 to 0.3, not {self.crowding}.": 0 <= self.crowding <= 0.3,
             f"max_tilt must be 0 to 80 degrees, not {self.max_tilt}.": 0 <= self.max_tilt <= 80,
+            f"vacuum must leave at least 16 of {self.shape[0]} sections, not {self.vacuum} on each side.": (
+                0 <= 2 * self.vacuum <= max(0, self.shape[0] - 16)
+            ),
             f"jitter must be 0 Å or more, not {self.jitter}.": self.jitter >= 0,
         }
         for name in ("voxel_size", "snr", "defocus_um", "tilt_step", "dose"):
@@ -119,11 +125,14 @@ class Phantom:
         Centres of mass of all particles, distractors included.
     classes : tuple[ClassSpec, ...]
         The kinds of particles in it; 1 is the ribosome.
+    gold : Positions
+        (n, 3) zyx voxels of the centres of gold beads.
     """
 
     tomogram: Tomogram
     truth: ParticleTable
     classes: tuple[ClassSpec, ...]
+    gold: Positions
 
 
 def simulate(config: PhantomConfig) -> Generator[Message, None, Phantom]:
@@ -149,14 +158,19 @@ def simulate(config: PhantomConfig) -> Generator[Message, None, Phantom]:
         Tomogram, true centres and classes.
     """
     rng = np.random.default_rng(config.seed)
-    density, centres = yield from _specimen(config, rng)
+    filled = replace(config, shape=(config.shape[0] - 2 * config.vacuum, *config.shape[1:]), vacuum=0)
+    density, centres = yield from _specimen(filled, rng)
     density -= density.mean()  # so that what surrounds the field of view is as crowded as what is inside
+    density = np.pad(density, ((config.vacuum, config.vacuum), (0, 0), (0, 0)))
+    centres = {name: places + np.array([config.vacuum * config.voxel_size, 0, 0]) for name, places in centres.items()}
     images = yield from tilt_series(np.ascontiguousarray(density.transpose(0, 2, 1)), config.optics, rng)
     volume = yield from reconstruct(images, config.optics.angles, config.shape[0])
     greys = np.clip(np.round(volume.transpose(0, 2, 1) * _GREYS_PER_DEVIATION), -127, 127).astype(np.int8, order="C")
     classes = _classes(config)
     tomogram = Tomogram(id=f"phantom_{config.seed}", path=None, voxel_size=config.voxel_size, data=greys)
-    return Phantom(tomogram=tomogram, truth=_truth(tomogram, classes, centres), classes=classes)
+    return Phantom(
+        tomogram=tomogram, truth=_truth(tomogram, classes, centres), classes=classes, gold=centres["gold"] / config.voxel_size
+    )
 
 
 def _specimen(config: PhantomConfig, rng: np.random.Generator) -> Generator[Message, None, tuple[FloatArray, dict[str, Points]]]:

@@ -1,0 +1,87 @@
+"""Masks on the command line, and as words of it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from core.cli import run
+from core.errors import ConfigError
+from core.io.volumes import open_tomogram, write_mrc
+from core.masks import GoldMask, MaskConfig, SlabMask, VolumeMaskFile
+from core.masks.words import mask_words, masks_said
+from core.particles import ClassSpec, ParticleTable, Source, Status
+from core.project import Project
+
+
+@pytest.fixture
+def project(tmp_path):
+    rng = np.random.default_rng(1)
+    write_mrc(tmp_path / "t.mrc", rng.normal(0, 20, (40, 64, 64)).clip(-127, 127).astype(np.int8), 10.0)
+    half = np.zeros((20, 32, 32), np.int8)
+    half[:, :, :16] = 1
+    write_mrc(tmp_path / "half.mrc", half, 20.0)
+    with Project.create(tmp_path / "p") as made:
+        made.add_tomogram(tmp_path / "t.mrc")
+        made.store.add_class(ClassSpec(id=1, name="r", diameter=100))
+        places = [[5, 10, 10], [20, 10, 10], [20, 10, 50], [35, 50, 50]]
+        scores = np.array([0.9, 0.8, 0.7, 0.95])
+        made.store.add_many(ParticleTable.build("t", places, scores=scores, source=Source.PICKED, status=Status.CANDIDATE))
+    return tmp_path / "p"
+
+
+def told(capsys, *words):
+    code = run([*map(str, words), "--json"])
+    out = capsys.readouterr().out
+    assert code == 0
+    return json.loads(out)
+
+
+def test_masks_are_set_shown_and_written(project, capsys):
+    half = project.parent / "half.mrc"
+    found = told(capsys, "mask", project, "--set", f"volume.path={half}", "--set", "slab.surfaces=given", "--set", "slab.low=10")
+    one = found["tomograms"]["t"]
+    assert (one["candidates"], one["hidden"]) == (4, 3)
+    assert {name: mask["hidden"] for name, mask in one["masks"].items()} == {"slab": 1, "volume": 2}
+    found = told(capsys, "mask", project, "--set", "volume.on=false", "--out", project.parent / "masks")
+    assert found["tomograms"]["t"]["hidden"] == 1
+    written = open_tomogram(project.parent / "masks" / "t_mask.mrc")
+    assert written.shape == (40, 64, 64)
+    assert not written.data[:10].any()
+    assert written.data[10:].all()
+
+
+def test_masked_picks_are_rejected_as_one_change(project, capsys):
+    found = told(capsys, "mask", project, "--set", f"volume.path={project.parent / 'half.mrc'}", "--reject")
+    assert found["tomograms"]["t"]["rejected"] == 2
+    with Project.open(project) as work:
+        assert (work.store.table("t").statuses == Status.REJECTED).tolist() == [False, False, True, True]
+        work.store.undo()
+        assert not (work.store.table("t").statuses == Status.REJECTED).any()
+
+
+def test_export_leaves_out_what_masks_hide(project, capsys):
+    out, half = project.parent / "out.csv", project.parent / "half.mrc"
+    words = ("export", project, "--out", out, "--status", "shown", "--mask", f"volume.path={half}")
+    assert told(capsys, *words)["exported"] == 2
+    told(capsys, "mask", project, "--set", f"t:volume.path={half}", "--set", "t:volume.keep=outside")
+    assert told(capsys, *words[:-1], "project")["exported"] == 2
+    assert told(capsys, *words[:-1], "project", "--mask", "t:none")["exported"] == 4
+    assert run(["export", str(project), "--out", str(out), "--mask", "gold"]) == 2
+
+
+def test_words_and_back():
+    configs = {
+        "": MaskConfig(gold=GoldMask(on=True)),
+        "a:b": MaskConfig(slab=SlabMask(on=True, margin=-30.5), volume=VolumeMaskFile(on=True, path="/x y/{tomogram}=1.mrc")),
+        "c": MaskConfig(),
+    }
+    assert masks_said(mask_words(configs, ["a:b", "c"])) == configs
+
+
+@pytest.mark.parametrize("word", ["gald", "gold.diameter", "gold=3", "gold.size=3", "gold.diameter=big", "gold.diameter=-1"])
+def test_words_that_are_none(word):
+    with pytest.raises(ConfigError):
+        masks_said([word])
