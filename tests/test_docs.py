@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from core.cli import run
 from core.config import RunConfig, TrainConfig
 from core.demo import demo
+from core.io.particles.registry import FORMATS, WRITABLE
 from core.messages import drain
 from core.simulate import PhantomConfig
 
@@ -51,6 +53,18 @@ def test_the_tutorial_is_among_them() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(((?!https?:)[^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_page_on_formats_tells_of_every_format_and_choice() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    overview, where = (
+        page.split("## Where to click and what to run")[0],
+        page.partition("## Where")[2].partition("## Not confirmed")[0],
+    )
+    assert [known.name for known in FORMATS if f"| {known.title} | `{known.name}` |" not in overview] == []
+    assert [known.name for known in WRITABLE if f"| {known.title} | " not in where] == []
+    choices = {(known.name, entry.name) for known in FORMATS for entry in fields(known.options)}
+    assert {(name, word) for name, word in choices if not re.search(rf"\b{word}\b", page)} == set()
 
 
 def test_the_page_on_architecture_names_every_module() -> None:

@@ -154,9 +154,19 @@ def test_dynamo_by_hand(tmp_path: Path) -> None:
     assert found.tomograms == ("TS_07", "my tomogram")
     assert found.class_ids.tolist() == [2, 2]
     np.testing.assert_allclose(found.scores, [0.3, 0.4])
-    assert "index_base=0" in found.notices[0]
+    assert "index_base=0 or half_pixel=true" in found.notices[0]
+    half = read_particles(tmp_path / "a.tbl", format="dynamo", options={"half_pixel": True})
+    np.testing.assert_allclose(half.voxels(FRAME) - found.voxels(FRAME), 0.5)
     zero = read_particles(tmp_path / "a.tbl", format="dynamo", options={"index_base": "0"})
     np.testing.assert_allclose(zero.voxels(FRAME) - found.voxels(FRAME), 1)
+
+
+def test_dynamo_may_count_from_half_a_pixel(tmp_path: Path) -> None:
+    for base, first in (("1", 0.5), ("0", -0.5)):
+        options = {"half_pixel": True, "index_base": base}
+        written = write_parts(tmp_path / "b.tbl", [part()], CLASSES, format="dynamo", options=options)
+        np.testing.assert_allclose(dynamotable.read(str(tmp_path / "b.tbl"))[["x", "y", "z"]], ZYX[:, ::-1] + first)
+        assert f"the centre of the first one at {first:g}" in written.notices[1]
 
 
 def test_dynamo_of_26_columns_without_numbers_and_classes(tmp_path: Path) -> None:
@@ -371,6 +381,15 @@ def test_peet_by_hand(tmp_path: Path) -> None:
         np.testing.assert_allclose(Rotation.from_quat(found.orientations[0]).apply([0, 0, 1]), [0, -1, 0], atol=1e-9)
         assert any("centre of a pixel" in notice for notice in found.notices)
     assert len(read_particles(path)) == 3
+
+
+def test_where_peet_has_the_first_voxel_may_be_told(tmp_path: Path) -> None:
+    path = peet(tmp_path, [{"index": 1}, {"index": 2}, {"index": 3}])
+    corner = read_particles(path, format="peet", options={"first_voxel": "0 0 0"})
+    np.testing.assert_allclose(corner.voxels(FRAME)[0], [30, 20.5, 10.5])
+    higher = {"first_voxel": "0.5 0.5 0.5"}
+    written = write_parts(tmp_path / "b.mod", [part()], CLASSES, format="peet", options=higher)
+    np.testing.assert_allclose(ImodModel.from_file(written.files[0]).objects[0].contours[0].points, ZYX[:, ::-1] + 0.5)
 
 
 def test_peet_finds_the_points_of_rows_that_are_left(tmp_path: Path) -> None:

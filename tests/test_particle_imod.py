@@ -154,6 +154,17 @@ def test_a_model_of_other_code_is_read(tmp_path: Path) -> None:
     assert found.scores is None
 
 
+def test_the_centre_of_the_first_voxel_may_be_told(tmp_path: Path) -> None:
+    path = objects_of(tmp_path, Object(contours=[contour((1.5, 2.5, 3.5))]))
+    for told, expected in (("0.5 0.5 0", [3.5, 2, 1]), ("0.5 0.5 0.5", [3, 2, 1]), ("0 0 0", [3.5, 2.5, 1.5])):
+        assert read_particles(path, options={"first_voxel": told}).positions.tolist() == [expected]
+        (tmp_path / "a.txt").write_text("1.5 2.5 3.5\n")
+        text = read_particles(tmp_path / "a.txt", format="imod-text", options={"first_voxel": told})
+        assert text.positions.tolist() == [expected]
+        table = imodmodel.read(written(tmp_path, part(), first_voxel=told))
+        np.testing.assert_allclose(table[["x", "y", "z"]], ZYX[:, ::-1] + [float(word) for word in told.split()])
+
+
 def test_objects_with_and_without_names(tmp_path: Path) -> None:
     first, second = Object(contours=[contour((1, 1, 1))]), Object(contours=[contour((2, 2, 2))])
     first.header.name = "ribosome"

@@ -1,7 +1,8 @@
 """Tables of Dynamo, with the map of tomogram numbers and the list of volumes beside them.
 
 Source: Dynamo wiki, Table_convention, Tomogram-table_map_file and Volume_list_file. Dynamo counts pixels from 1, as MATLAB does;
-some other programs write its tables from 0. What part of a pixel a whole number means is not documented; here it is the centre.
+some other programs write its tables from 0. What part of a pixel a whole number means is not documented; unless the option says
+otherwise, it is the centre.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class DynamoOptions(Options):
     ----------
     index_base : Literal["1", "0"]
         The number of the first pixel: 1 as in Dynamo, or 0 as dynamo2m, copick and ArtiaX take it.
+    half_pixel : bool
+        Take the centre of the first pixel half a pixel lower (at 0.5 instead of 1), as RELION's reader of Dynamo tables does.
     tomogram_folder : str
         Where Dynamo finds the tomograms, for the table map (.doc) and the list of volumes (.vll).
     tomogram_ending : str
@@ -62,6 +65,7 @@ class DynamoOptions(Options):
     """
 
     index_base: Literal["1", "0"] = "1"
+    half_pixel: bool = False
     tomogram_folder: str = ""
     tomogram_ending: str = ".mrc"
     tilt_min: float = -60.0
@@ -71,6 +75,11 @@ class DynamoOptions(Options):
         super().__post_init__()
         if not -90 <= self.tilt_min < self.tilt_max <= 90:
             raise ConfigError(f"The tilt range must lie within -90 and 90 degrees, not from {self.tilt_min} to {self.tilt_max}.")
+
+    @property
+    def first(self) -> float:
+        """Where the centre of the first pixel is."""
+        return int(self.index_base) - 0.5 * self.half_pixel
 
 
 def _chosen(options: Options) -> DynamoOptions:
@@ -122,8 +131,12 @@ def read_dynamo(path: Path, order: ReadOrder) -> ReadPicks:
     if table.shape[1] < _FEWEST:
         raise FileFormatError(f"{path} has {table.shape[1]} columns; a table of Dynamo has at least {_FEWEST}.")
     column = dict(zip(_COLUMNS, table.T, strict=False))
-    base = _chosen(order.options).index_base
-    told += (f"Pixels are counted from {base}; if the table was not made so, give the option index_base={1 - int(base)}.",)
+    options = _chosen(order.options)
+    told += (
+        _counted(
+            options, f"if the table was not made so, give the option index_base={1 - int(options.index_base)} or half_pixel=true"
+        ),
+    )
     rows = NumberedRows(
         places=table[:, 23:26],
         shifts=table[:, 3:6],
@@ -131,7 +144,7 @@ def read_dynamo(path: Path, order: ReadOrder) -> ReadPicks:
         scores=column["cc"],
         classes=column["class"],
         tomograms=column["tomo"],
-        base=int(base),
+        base=options.first,
         extras={name: column[name] for name in _EXTRAS if name in column},
     )
     names, unread = _names(path)
@@ -225,7 +238,7 @@ def _volume(name: str, options: DynamoOptions) -> str:
 
 
 def _columns(gathered: Gathered, parts: Sequence[TomogramPicks], options: DynamoOptions) -> Iterator[tuple[str, Any]]:
-    places = gathered.positions + int(options.index_base)
+    places = gathered.positions + options.first
     content: dict[str, Any] = {"aligned": 1, "averaged": 1, "ftype": 1}
     content |= {"ymintilt": options.tilt_min, "ymaxtilt": options.tilt_max}
     content["apix"] = np.repeat([part.frame.voxel_size for part in parts], [len(part) for part in parts])
@@ -246,8 +259,12 @@ def _listing(
         yield f"{volume}\n* index = {number}\n{apix}> {table}\n"
 
 
+def _counted(options: DynamoOptions, more: str) -> str:
+    return f"Pixels are counted from {options.index_base}, with the centre of the first one at {options.first:g}; {more}."
+
+
 def _notices(order: WriteOrder, options: DynamoOptions) -> Iterator[str]:
-    yield f"Pixels are counted from {options.index_base}, as the option index_base says."
+    yield _counted(options, "as the options index_base and half_pixel say")
     yield f"The tilt range is given as {options.tilt_min:g} to {options.tilt_max:g} degrees (options tilt_min and tilt_max)."
     if not all(part.frame.voxel_size > 0 for part in order.parts):
         yield "The voxel size is not known everywhere; column 36 (apix) is 0 there."
@@ -263,7 +280,7 @@ DYNAMO_TABLE = Format(
     read=read_dynamo,
     write=write_dynamo,
     options=DynamoOptions,
-    reading=("index_base",),
+    reading=("index_base", "half_pixel"),
     wants=frozenset({Need.VOXEL_SIZE, Need.NUMBER}),
     hint="In MATLAB run dtcrop with the .vll and reorder, or give dcp.new the table and the table map (.doc).",
 )

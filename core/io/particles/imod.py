@@ -12,13 +12,14 @@ from core.io.atomic import atomic_path, make_folder
 from core.io.particles.files import file_for_each
 from core.io.particles.formats import Fidelity, Format, Layout, Need, Options
 from core.io.particles.imodfile import (
-    CENTRE,
     FLIPPED,
     MAGIC,
     NANOMETRE,
     PIXEL,
     Model,
     ModelObject,
+    ModelOptions,
+    first_voxel,
     model_bytes,
     parse_model,
     short_name,
@@ -39,7 +40,7 @@ _USUAL_RADIUS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImodOptions(Options):
+class ImodOptions(ModelOptions):
     """What else a model says.
 
     Attributes
@@ -48,6 +49,9 @@ class ImodOptions(Options):
         Write scores as values of the points, which 3dmod lists and colours by.
     full_image : bool
         Read positions in the image that the tomogram was cut out of, where the model tells from where.
+    first_voxel : Literal["0.5 0.5 0", "0.5 0.5 0.5", "0 0 0"]
+        The centre of the first voxel, x y z: as IMOD's sources have it, half a section higher, or at 0 throughout. Change it where
+        3dmod shows the points beside the particles.
     """
 
     values: bool = True
@@ -95,7 +99,7 @@ def read_imod(path: Path, order: ReadOrder) -> ReadPicks:
         If the file is no model, is damaged, has no points, or a position or value that is not finite.
     """
     model = parse_model(path, read_bytes(path))
-    places, notices = placed(path, model, full=_chosen(order.options).full_image)
+    places, notices = placed(path, model, order.options, full=_chosen(order.options).full_image)
     filled = [(number, one) for number, one in enumerate(model.objects, start=1) if len(one.points)]
     sizes = [len(one.points) for _, one in filled]
     values = np.concatenate([one.values for _, one in filled])
@@ -118,7 +122,7 @@ def read_imod(path: Path, order: ReadOrder) -> ReadPicks:
     )
 
 
-def placed(path: Path, model: Model, *, full: bool = False) -> tuple[Positions, tuple[str, ...]]:
+def placed(path: Path, model: Model, options: Options, *, full: bool = False) -> tuple[Positions, tuple[str, ...]]:
     """Say where the points of a model lie.
 
     Parameters
@@ -127,6 +131,8 @@ def placed(path: Path, model: Model, *, full: bool = False) -> tuple[Positions, 
         The file, for messages.
     model : Model
         With at least one point.
+    options : Options
+        `ModelOptions`.
     full : bool
         Whether in the image that the one of the model was cut out of.
 
@@ -146,7 +152,7 @@ def placed(path: Path, model: Model, *, full: bool = False) -> tuple[Positions, 
     wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(wrong):
         raise FileFormatError(f"{path}, point {wrong[0] + 1}: a position must be three finite numbers; correct or remove it.")
-    points = points - CENTRE
+    points = points - first_voxel(options)
     if full:
         points = points + model.origin
     notices = []
@@ -191,7 +197,7 @@ def write_imod(path: Path, order: WriteOrder) -> Written:
     if len(set(names.values())) < len(names):
         raise PickerError("Two classes have the same first 63 letters, and a model of IMOD holds no more; give one another name.")
     for piece, part in zip(pieces, order.parts, strict=True):
-        objects = tuple(_objects(part, names, specs, values=_chosen(order.options).values))
+        objects = tuple(_objects(part, names, specs, _chosen(order.options)))
         make_folder(piece.path.parent)
         with atomic_path(piece.path) as temporary:
             temporary.write_bytes(model_bytes(model_of(part, objects)))
@@ -225,7 +231,7 @@ def model_of(part: TomogramPicks, objects: tuple[ModelObject, ...]) -> Model:
     return Model(objects=objects, extents=(x, y, z), pixel_size=size / 10 or 1.0, unit=NANOMETRE if size > 0 else PIXEL)
 
 
-def object_of(part: TomogramPicks, name: str, spec: ClassSpec | None, *, values: bool) -> ModelObject:
+def object_of(part: TomogramPicks, name: str, spec: ClassSpec | None, options: Options, *, values: bool) -> ModelObject:
     """Make an object of all particles.
 
     Parameters
@@ -236,6 +242,8 @@ def object_of(part: TomogramPicks, name: str, spec: ClassSpec | None, *, values:
         Of the object.
     spec : ClassSpec | None
         For colour and size.
+    options : Options
+        `ModelOptions`.
     values : bool
         Whether scores become values.
 
@@ -248,7 +256,7 @@ def object_of(part: TomogramPicks, name: str, spec: ClassSpec | None, *, values:
     color = spec.color if spec is not None else ClassSpec(id=1, name=name or "particle", diameter=1.0).color
     return ModelObject(
         name=name,
-        points=part.table.positions[:, ::-1] + CENTRE,
+        points=part.table.positions[:, ::-1] + first_voxel(options),
         contours=np.ones(len(part), np.int64),
         values=part.table.scores if values else np.full(len(part), np.nan, np.float32),
         color=(int(color[1:3], 16) / 255, int(color[3:5], 16) / 255, int(color[5:7], 16) / 255),
@@ -256,11 +264,13 @@ def object_of(part: TomogramPicks, name: str, spec: ClassSpec | None, *, values:
     )
 
 
-def _objects(part: TomogramPicks, names: dict[int, str], specs: dict[int, ClassSpec], *, values: bool) -> Iterator[ModelObject]:
+def _objects(
+    part: TomogramPicks, names: dict[int, str], specs: dict[int, ClassSpec], options: ImodOptions
+) -> Iterator[ModelObject]:
     for number, name in names.items():
         mine = part.select(part.table.class_ids == number)
         if len(mine):
-            yield object_of(mine, name, specs.get(number), values=values)
+            yield object_of(mine, name, specs.get(number), options, values=options.values)
 
 
 IMOD = Format(
@@ -271,7 +281,7 @@ IMOD = Format(
     read=read_imod,
     write=write_imod,
     options=ImodOptions,
-    reading=("full_image",),
+    reading=("full_image", "first_voxel"),
     layout=Layout.EACH,
     wants=frozenset({Need.VOXEL_SIZE}),
     by_class=True,

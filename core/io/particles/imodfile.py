@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from core.errors import FileFormatError
+from core.io.particles.formats import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from core.types import FloatArray, IntArray, Positions
 
 MAGIC = b"IMODV1.2"
-CENTRE = np.array([0.5, 0.5, 0.0])
-"""Where the centre of the first voxel lies, x, y, z."""
 NANOMETRE, PIXEL = -9, 0
 FLIPPED = 1 << 16
 _ORIGIN_KNOWN = 1 << 14
@@ -35,6 +34,37 @@ _STORE = np.dtype([("type", ">i2"), ("flags", ">i2"), ("index", ">i4"), ("value"
 _VALUE = 10
 _FLOAT_OF_ONE_POINT = (1 << 2) | (1 << 7)
 _LONGEST_NAME = 63
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(Options):
+    """Where the numbers of a model begin.
+
+    Attributes
+    ----------
+    first_voxel : Literal["0.5 0.5 0", "0.5 0.5 0.5", "0 0 0"]
+        The centre of the first voxel, x y z: as IMOD's sources have it, half a section higher, or at 0 throughout. Change it where
+        3dmod or PEET shows the points beside the particles.
+    """
+
+    first_voxel: Literal["0.5 0.5 0", "0.5 0.5 0.5", "0 0 0"] = "0.5 0.5 0"
+
+
+def first_voxel(options: Options) -> FloatArray:
+    """Return where a model has the centre of the first voxel.
+
+    Parameters
+    ----------
+    options : Options
+        `ModelOptions`; of any others the usual is taken.
+
+    Returns
+    -------
+    FloatArray
+        (3,) x, y, z.
+    """
+    told = options if isinstance(options, ModelOptions) else ModelOptions()
+    return np.array(told.first_voxel.split(), np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from core.io.atomic import atomic_path, make_folder
 from core.io.particles.checks import class_ids, positions
 from core.io.particles.files import file_for_each
 from core.io.particles.formats import Fidelity, Format, Layout, Options
-from core.io.particles.imodfile import CENTRE
+from core.io.particles.imodfile import ModelOptions, first_voxel
 from core.io.particles.rows import read_rows, rows_of
 from core.io.particles.text import read_text
 from core.io.particles.values import ReadPicks, Unit, Written
@@ -31,13 +31,16 @@ _DECIMALS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImodTextOptions(Options):
+class ImodTextOptions(ModelOptions):
     """Which columns there are.
 
     Attributes
     ----------
     columns : Literal["object contour x y z", "contour x y z", "x y z"]
         Classes are kept as numbers of objects; ``x y z`` is what point2model takes for a single one.
+    first_voxel : Literal["0.5 0.5 0", "0.5 0.5 0.5", "0 0 0"]
+        The centre of the first voxel, x y z: as IMOD's sources have it, half a section higher, or at 0 throughout. Change it where
+        3dmod shows the points beside the particles.
     """
 
     columns: Literal["object contour x y z", "contour x y z", "x y z"] = "object contour x y z"
@@ -82,7 +85,7 @@ def read_imod_text(path: Path, order: ReadOrder) -> ReadPicks:
         column["object"] = column["object"] + 1
         notices = ("Objects are counted from 0 in the file; they are classes 1, 2, 3 … here.",)
     return ReadPicks(
-        positions=positions(path, [column[axis] for axis in "xyz"], rows) - CENTRE[::-1],
+        positions=positions(path, [column[axis] for axis in "xyz"], rows) - first_voxel(order.options)[::-1],
         unit=order.unit or Unit.VOXEL,
         class_ids=class_ids(path, column["object"], rows) if "object" in column else None,
         extras={"contour": column["contour"]} if "contour" in column else {},
@@ -113,7 +116,7 @@ def write_imod_text(path: Path, order: WriteOrder) -> Written:
     pieces = file_for_each(path, order.parts)
     for piece, part in zip(pieces, order.parts, strict=True):
         content: dict[str, Any] = {"object": part.table.class_ids, "contour": np.ones(len(part), np.int64)}
-        content |= dict(zip("xyz", (part.table.positions[:, ::-1] + CENTRE).T, strict=True))
+        content |= dict(zip("xyz", (part.table.positions[:, ::-1] + first_voxel(order.options)).T, strict=True))
         forms = {"object": "%6d", "contour": "%6d"}
         chosen = [(forms.get(name, f"%12.{_DECIMALS}f"), content[name]) for name in _columns(order.options)]
         make_folder(piece.path.parent)
@@ -134,6 +137,7 @@ IMOD_TEXT = Format(
     read=read_imod_text,
     write=write_imod_text,
     options=ImodTextOptions,
+    reading=("first_voxel",),
     layout=Layout.EACH,
     fidelity=_fidelity,
     hint="Run point2model -scat -sphere RADIUS -image TOMOGRAM FILE MODEL.",

@@ -36,8 +36,8 @@ class NumberedRows:
         (n, 3) degrees as Dynamo means tdrot, tilt and narot; all 0 where nobody knows them.
     scores, classes, tomograms : Column
         (n,) numbers; all 0 where there are none.
-    base : int
-        The number of the first pixel.
+    base : float
+        The centre of the first pixel.
     extras : Mapping[str, NDArray]
         (n,) further columns.
     """
@@ -48,7 +48,7 @@ class NumberedRows:
     scores: Column = field(repr=False)
     classes: Column = field(repr=False)
     tomograms: Column = field(repr=False)
-    base: int = 1
+    base: float = 1
     extras: Extras = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     def picks(self, path: Path, names: Mapping[int, str] | None = None, notices: Sequence[str] = ()) -> ReadPicks:

@@ -1,7 +1,7 @@
 """PEET: a model of IMOD with the positions, and a motive list with shifts, angles, scores and classes of its points.
 
-Source: PEET's motive lists as ArtiaX 799208e reads them. Where PEET has the centre of a pixel is not documented; IMOD's rule is
-taken, as the model is drawn in IMOD.
+Source: PEET's motive lists as ArtiaX 799208e reads them. Where PEET has the centre of a pixel is not documented; unless the option
+says otherwise, IMOD's rule is taken, as the model is drawn in IMOD.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from core.io.particles.angles import DYNAMO, to_euler
 from core.io.particles.files import file_for_each
 from core.io.particles.formats import Format, Layout, Need
 from core.io.particles.imod import model_of, object_of, placed
-from core.io.particles.imodfile import model_bytes, parse_model
+from core.io.particles.imodfile import ModelOptions, model_bytes, parse_model
 from core.io.particles.numbered import NumberedRows
 from core.io.particles.rows import read_rows, rows_of
 from core.io.particles.text import read_bytes, read_text
@@ -34,7 +34,10 @@ _HEADER = (
     "xOffset,yOffset,zOffset,NA,NA,reserved,EulerZ(1),EulerZ(3),EulerX(2),reserved"
 )
 _COLUMNS = 20
-_TOLD = "Points of PEET are placed as IMOD does it, with the centre of a pixel at 0.5 in x and y and at a whole number in z."
+_TOLD = (
+    "Where PEET has the centre of a pixel is not documented: the option first_voxel says where the first one is taken to be, "
+    "as IMOD has it (0.5 0.5 0) if nothing else is chosen."
+)
 
 
 def is_peet(head: Head) -> bool:
@@ -53,15 +56,15 @@ def is_peet(head: Head) -> bool:
     return head.text.lstrip().startswith("CCC,")
 
 
-def read_peet(path: Path, _order: ReadOrder) -> ReadPicks:
+def read_peet(path: Path, order: ReadOrder) -> ReadPicks:
     """Read a motive list with the model beside it.
 
     Parameters
     ----------
     path : Path
         The motive list or the model; the other one has the same name but for ``.csv`` or ``.mod``.
-    _order : ReadOrder
-        How; there is nothing to choose.
+    order : ReadOrder
+        With `ModelOptions`.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def read_peet(path: Path, _order: ReadOrder) -> ReadPicks:
     for file in (model, listing):
         if not file.is_file():
             raise FileFormatError(f"PEET has {path.name} and {file.name} side by side, and the latter is missing; put it there.")
-    points, notices = placed(model, parse_model(model, read_bytes(model)))
+    points, notices = placed(model, parse_model(model, read_bytes(model)), order.options)
     table = read_rows(listing, "#" + read_text(listing).lstrip(), ",")
     if table.shape[1] < _COLUMNS:
         raise FileFormatError(f"{listing} has {table.shape[1]} columns; a motive list of PEET has {_COLUMNS}.")
@@ -111,7 +114,7 @@ def write_peet(path: Path, order: WriteOrder) -> Written:
     path : Path
         The model of a single tomogram; with several, a folder named like it without suffix gets two files each.
     order : WriteOrder
-        What.
+        With `ModelOptions`.
 
     Returns
     -------
@@ -128,7 +131,8 @@ def write_peet(path: Path, order: WriteOrder) -> Written:
         listing = piece.path.with_suffix(".csv")
         make_folder(listing.parent)
         with atomic_path(piece.path) as temporary:
-            temporary.write_bytes(model_bytes(model_of(part, (object_of(part, "", None, values=False),))))
+            one = object_of(part, "", None, order.options, values=False)
+            temporary.write_bytes(model_bytes(model_of(part, (one,))))
         with atomic_path(listing) as temporary:
             temporary.write_text(_listing(part), encoding="utf-8", newline="\n")
         files += [piece.path, listing]
@@ -157,6 +161,8 @@ PEET = Format(
     recognises=is_peet,
     read=read_peet,
     write=write_peet,
+    options=ModelOptions,
+    reading=("first_voxel",),
     layout=Layout.EACH,
     wants=frozenset({Need.VOXEL_SIZE}),
     hint="In PEET give the models as Model and the .csv files as initial motive lists.",
