@@ -202,7 +202,7 @@ def test_choices_of_a_named_format_are_asked_for(two: Application, tmp_path: Pat
     two.importing.open_path(str(file))
     assert dialog.choices is None
     dialog.kind.setCurrentIndex(dialog.kind.findData("dynamo"))
-    assert list(dialog.choices.values()) == ["index_base"]
+    assert list(dialog.choices.values()) == ["index_base", "half_pixel"]
     for_all(dialog)
     dialog.names.cells.cellWidget(0, 2).activated.emit(0)
     dialog.choices.set_values({"index_base": "0"})
