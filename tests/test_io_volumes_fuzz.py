@@ -76,6 +76,7 @@ WRITERS = {
     "a.em": lambda path: emfile.write(path, VOXELS),
     "a.nrrd": lambda path: nrrd.write(str(path), VOXELS, {"encoding": "raw", "spacings": [1.0] * 3}, index_order="C"),
     "b.nrrd": lambda path: nrrd.write(str(path), VOXELS, {"encoding": "gzip"}, index_order="C"),
+    "c.nrrd": lambda path: nrrd.write(str(path), VOXELS, {"encoding": "ascii"}, index_order="C"),
     "a.zarr": _old_zarr,
     "b.zarr": _new_zarr,
 }

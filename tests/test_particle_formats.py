@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import os
+import pkgutil
 import random
 import tempfile
 import time
@@ -18,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, PickerError
+from core.io import particles
 from core.io.particles import TiltSeriesGeometry, TomogramPicks, read_particles, write_parts
 from core.io.particles.formats import Format, Layout, ReadOrder
 from core.io.particles.registry import FORMATS, READABLE, WRITABLE
@@ -136,6 +139,20 @@ def test_particles_come_back(known: Format, chosen: dict[str, Any], parts: list[
             np.testing.assert_array_equal(rows[:, 3], table.class_ids)
         if kept.scores:
             np.testing.assert_allclose(rows[:, 4], table.scores, atol=1e-5)
+
+
+def test_every_format_of_every_module_is_among_those_that_come_back() -> None:
+    modules = [importlib.import_module(f"core.io.particles.{found.name}") for found in pkgutil.iter_modules(particles.__path__)]
+    made = {one.name for module in modules for one in vars(module).values() if isinstance(one, Format)}
+    assert made == {known.name for known in FORMATS}
+    assert {case.values[0].name for case in CASES} == {known.name for known in WRITABLE}
+    assert {known.name for known in READABLE} - {known.name for known in WRITABLE} == set(ONLY_READ)
+
+
+def test_only_formats_that_have_no_place_for_them_lose_scores() -> None:
+    lost = {known.name for known in BOTH if all(not known.fidelity(known.chosen(chosen)).scores for chosen in choices(known))}
+    assert lost == {"portal", "cmm", "cryolo", "imod-text"}
+    assert [known.name for known in BOTH if not known.fidelity(known.options()).classes] == []
 
 
 @names

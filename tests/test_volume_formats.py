@@ -473,9 +473,39 @@ def test_nrrd_voxel_sizes(tmp_path, header, size, words):
     _same(tmp_path / "a.nrrd", REALS, size, *words)
 
 
+@pytest.mark.parametrize("detached", [False, True])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_nrrd_as_text(tmp_path, dtype, detached):
+    data = _typed(dtype)
+    data[0, 0, 0], path = 3, tmp_path / ("a.nhdr" if detached else "a.nrrd")
+    header = {"encoding": "ascii", "spacings": [1.348] * 3, "units": ["nm"] * 3}
+    nrrd.write(str(path), data, header, detached_header=detached, index_order="C")
+    told = nrrd.read(str(path), index_order="C")[0]
+    np.testing.assert_allclose(told, data, rtol=1e-6)
+    assert _same(path, told, 13.48).data.dtype == data.dtype
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("7 8", "78", "fewer than 8 numbers"),
+        ("7 8", "", "cannot hold 8 numbers"),
+        ("7 8", "7 300", "does not fit its type"),
+        ("7 8", "7 here", "cannot be read as NRRD"),
+        ("1 2", "1 2.5", "cannot be read as NRRD"),
+        ("sizes: 2 2 2", "sizes: 2 2 9999", "cannot hold"),
+        ("ascii", "hex", "as hex"),
+    ],
+)
+def test_nrrd_as_text_that_is_wrong(tmp_path, old, new, word):
+    text = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 2 2\nencoding: ascii\n\n1 2 3 4\n5 6 7 8\n"
+    (tmp_path / "a.nrrd").write_text(text)
+    np.testing.assert_array_equal(np.asarray(open_tomogram(tmp_path / "a.nrrd").data).ravel(), np.arange(1, 9))
+    (tmp_path / "a.nrrd").write_text(text.replace(old, new))
+    assert word in _refused(tmp_path / "a.nrrd")
+
+
 def test_nrrds_that_are_refused(tmp_path):
-    nrrd.write(str(tmp_path / "a.nrrd"), REALS, {"encoding": "ascii"}, index_order="C")
-    assert "as ascii" in _refused(tmp_path / "a.nrrd")
     nrrd.write(str(tmp_path / "b.nhdr"), REALS, {"encoding": "raw"}, detached_header=True, index_order="C")
     (tmp_path / "b.raw").unlink()
     assert "b.raw" in _refused(tmp_path / "b.nhdr")

@@ -1,4 +1,4 @@
-"""Read NRRD volumes: raw ones as memory maps, compressed ones by way of a decompressed copy.
+"""Read NRRD volumes: raw ones as memory maps, compressed ones by way of a decompressed copy, those as text at once.
 
 Source: the definition of NRRD at teem.sourceforge.net; the header is parsed by pynrrd. Sizes come fastest axis first: x, y, z.
 """
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from core.types import Shape
 
 _LONGEST_HEADER = 2**16
@@ -35,6 +37,7 @@ _TYPES = {
 }
 _CODES = {word: code for code, words in _TYPES.items() for word in words}
 _ENCODINGS = {"raw": "", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+_AS_TEXT = ("ascii", "text", "txt")
 
 
 def looks_like_nrrd(head: bytes) -> bool:
@@ -64,7 +67,7 @@ def read_nrrd(path: Path, _head: bytes, _signed: bool | None) -> Opened:
     Returns
     -------
     Opened
-        A memory map.
+        A memory map; an array where the voxels are text.
 
     Raises
     ------
@@ -113,12 +116,16 @@ def _shape(sizes: list[int], axes: tuple[int, int, int]) -> Shape:
 
 def _voxels(path: Path, header: Mapping[str, Any], after: int, shape: Shape) -> Any:
     encoding = str(header.get("encoding", "")).lower()
-    if encoding not in _ENCODINGS:
-        raise FileFormatError(f"{path} holds its voxels as {encoding or 'nothing known'}; save it with the encoding raw or gzip.")
-    dtype = _dtype(path, header)
+    if encoding not in _ENCODINGS and encoding not in _AS_TEXT:
+        raise FileFormatError(
+            f"{path} holds its voxels as {encoding or 'nothing known'}; save it with the encoding raw, gzip or ascii."
+        )
+    dtype = _dtype(path, header, as_text=encoding in _AS_TEXT)
     file, offset = _data_file(path, header, after)
     expected = math.prod(shape) * dtype.itemsize
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
+    if encoding in _AS_TEXT:
+        return _spelled(path, file, offset + max(skip, 0), dtype, shape)
     if _ENCODINGS[encoding]:
         file, offset = unpacked(file, _ENCODINGS[encoding], start=offset, expected=expected + max(skip, 0)), max(skip, 0)
     elif skip == -1:
@@ -132,11 +139,34 @@ def _voxels(path: Path, header: Mapping[str, Any], after: int, shape: Shape) -> 
     return np.memmap(file, dtype, "r", offset, shape)
 
 
-def _dtype(path: Path, header: Mapping[str, Any]) -> np.dtype[Any]:
+def _spelled(path: Path, file: Path, offset: int, dtype: np.dtype[Any], shape: Shape) -> NDArray[Any]:
+    """Read voxels that are written out as text, section by section."""
+    limits = None if dtype.kind == "f" else np.iinfo(dtype)
+    present = file.stat().st_size - offset
+    if 2 * math.prod(shape) - 1 > present:  # a digit for each, and what separates them
+        raise FileFormatError(
+            f"{path} is truncated: {present} bytes of text cannot hold {math.prod(shape)} numbers; copy it again."
+        )
+    data = np.empty(shape, dtype)
+    with file.open("rb") as text:
+        text.seek(offset)
+        for section in data:
+            found = np.fromfile(text, dtype if limits is None else f"{dtype.kind}8", section.size, " ")
+            if found.size < section.size:
+                raise FileFormatError(f"{path} is truncated: it has fewer than {math.prod(shape)} numbers; copy it again.")
+            if limits is not None and (found.min() < limits.min or found.max() > limits.max):
+                raise FileFormatError(f"{path} holds a number that does not fit its type; write it again with a larger type.")
+            section[...] = found.reshape(section.shape)
+    return data
+
+
+def _dtype(path: Path, header: Mapping[str, Any], *, as_text: bool) -> np.dtype[Any]:
     kind = str(header["type"])
     if kind.lower() not in _CODES:
         raise FileFormatError(f"{path} holds voxels of type {kind}, not numbers; save them as whole or real numbers.")
     dtype = np.dtype(_CODES[kind.lower()])
+    if as_text:
+        return dtype
     order = str(header.get("endian", "little")).lower()
     if dtype.itemsize > 1 and ("endian" not in header or order not in ("little", "big")):
         raise FileFormatError(f"The header of {path} does not tell the order of the bytes (endian); write the file again.")
