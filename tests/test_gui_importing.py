@@ -105,6 +105,19 @@ def test_numbers_in_the_file_are_listed_and_asked_for(
         np.testing.assert_allclose(store.table(name).positions, PLACES + number, atol=1e-4)
 
 
+def test_text_that_means_several_things_is_asked_about(two: Application, tmp_path: Path) -> None:
+    dialog = two.window.importing
+    (tmp_path / "four.txt").write_text("1 20 30 4\n1 21 31 5\n")
+    two.importing.open_path(str(tmp_path / "four.txt"))
+    assert "class x y z for DeepETPicker (format coords), or x y z filament for crYOLO" in dialog.problem.text()
+    assert not dialog.accept_button.isEnabled()
+    for name, place in (("coords", "20.00"), ("cryolo", "1.00")):
+        dialog.kind.setCurrentIndex(dialog.kind.findData(name))
+        assert dialog.preview.item(0, 1).text() == place
+    dialog.kind.setCurrentIndex(0)
+    assert dialog.preview.rowCount() == 0
+
+
 def test_one_number_for_the_one_tomogram_as_on_the_command_line(two: Application, tmp_path: Path, qtbot: QtBot) -> None:
     dialog, folder = two.window.importing, two.session.project.folder
     file = numbered(tmp_path, "stopgap", ".star")

@@ -70,6 +70,8 @@ class NamesTable(QWidget):
             combo = self.cells.cellWidget(row, 2)
             # an open list must not be taken from under the mouse
             if combo is None or [combo.itemData(at) for at in range(combo.count())] != choices:
+                if combo is not None:
+                    combo.hide()  # it lives until Qt comes round to deleting it
                 combo = self._combo(row, choices)
                 self.cells.setCellWidget(row, 2, combo)
             combo.setCurrentIndex(max(0, combo.findData(one.tomogram or "")))
