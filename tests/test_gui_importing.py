@@ -221,7 +221,7 @@ def test_choices_of_a_named_format_are_asked_for(two: Application, tmp_path: Pat
     dialog.choices.set_values({"index_base": "0"})
     dialog.choices.edited.emit()
     two.importing.open_path(str(file))
-    assert dialog.answers()["options"] == {"index_base": "0"}
+    assert dialog.answers()["options"] == {"index_base": "0", "half_pixel": False}
     dialog.kind.setCurrentIndex(dialog.kind.findData("csv"))
     assert dialog.choices is None
 
