@@ -81,6 +81,7 @@ class Application:
         window.settings_loaded.connect(self.keeper.load)
         self.tomograms.show_requested.connect(self.project.show_tomogram)
         window.busy_with = lambda: runner.name
+        self.project.ask_moved = window.ask_moved
         window.closing.connect(self.close)
         window.step_changed.connect(self._on_step)
         window.step_changed.connect(lambda _step: self.export.refresh())

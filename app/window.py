@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from app.menus import MenuWindow
+from app.notify import ask
 from app.panels.evaluation import EvaluationDialog
 from app.panels.export import ExportPanel
 from app.panels.importing import ImportDialog
@@ -152,6 +153,10 @@ class MainWindow(MenuWindow):
         paths, _ = QFileDialog.getOpenFileNames(self, title, "", FILES)
         if paths:
             self.paths_requested.emit(paths)
+
+    def ask_moved(self, question: str, name: str) -> str:
+        """Let the user find a file that is missing; empty where nobody wants to."""
+        return QFileDialog.getOpenFileName(self, f"Where is {name} now?", "", FILES)[0] if ask(question) else ""
 
     def ask_folder(self) -> None:
         """Let the user choose a tomogram that is a folder."""

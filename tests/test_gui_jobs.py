@@ -91,6 +91,9 @@ class Listener:
     def hear(self, value: object = None) -> None:
         self.heard.append(value)
 
+    def end(self) -> None:
+        self.heard.append(self.runner.closing)
+
 
 def test_runner_takes_one_job_at_a_time(qtbot: QtBot) -> None:
     runner, listener = Runner(), Listener()
@@ -99,6 +102,17 @@ def test_runner_takes_one_job_at_a_time(qtbot: QtBot) -> None:
         runner.start("second", short(), succeeded=listener.hear, failed=listener.hear)
     assert runner.close()
     qtbot.waitUntil(lambda: not runner.busy, timeout=2000)
+
+
+def test_closing_tells_of_the_end_while_there_is_still_a_window_to_tell(qtbot: QtBot) -> None:
+    runner, listener = Runner(), Listener()
+    with qtbot.waitSignal(runner.message, timeout=5000):
+        runner.start("endless", Endless().steps(), succeeded=listener.hear, failed=listener.hear, cancelled=listener.end)
+    listener.runner = runner
+    assert runner.close()
+    assert listener.heard == [True]  # whoever would start something then is told not to
+    assert not runner.busy
+    assert not runner.closing
 
 
 def test_runner_is_free_again_and_says_so(qtbot: QtBot) -> None:

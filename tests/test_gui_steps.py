@@ -13,6 +13,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from app import notify
 from app.panels.tomogramlist import ALL, USE
@@ -64,6 +65,39 @@ def test_several_files_become_one_project_and_the_first_is_shown(opened: Applica
     assert names(opened) == ["TS_1", "TS_2", "TS_3"]
     assert opened.session.tomogram.id == "TS_1"
     assert opened.session.project.folder.name == "TS_1-picks"
+
+
+def test_a_file_that_was_moved_is_asked_for_where_its_tomogram_is_clicked(
+    opened: Application, files: list[Path], tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, asked = opened.window.tomograms.list, []
+    (tmp_path / "new").mkdir()
+    for path in files[1:]:
+        path.rename(tmp_path / "new" / path.name)
+
+    def click(row: int) -> None:
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualItemRect(table.item(row, 0)).center())
+
+    monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[2]) or QMessageBox.StandardButton.No)
+    click(1)
+    assert "TS_2 is not at" in asked[0]
+    assert opened.session.tomogram.id == "TS_1"
+    qtbot.waitUntil(lambda: table.currentRow() == 0)
+    assert [index.row() for index in table.selectionModel().selectedRows()] == [0]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "new" / "TS_2.mrc"), ""))
+    click(1)
+    assert opened.session.tomogram.id == "TS_2"
+    click(2)  # found along with it
+    assert opened.session.tomogram.id == "TS_3"
+
+
+def test_a_project_opens_with_a_tomogram_that_is_there(opened: Application, files: list[Path]) -> None:
+    folder = opened.session.project.folder
+    files[0].rename(files[0].with_name("away.mrc"))
+    opened.project.close()
+    opened.project.open_path(folder)
+    assert opened.session.tomogram.id == "TS_2"
 
 
 def test_dropped_files_do_the_same(desk: Application, files: list[Path]) -> None:
@@ -186,7 +220,7 @@ def test_settings_of_every_step_travel_with_the_project(opened: Application, fil
     window.pick.form._editors["edge"].setValue(4)
     window.export.kind.setCurrentIndex(1)
     opened.session.set_threshold(1, 0.8)
-    qtbot.waitUntil(file.exists, timeout=5000)
+    qtbot.waitUntil(lambda: file.exists() and load_settings(file)[0].review, timeout=5000)  # not what opening may have kept
     saved, notices = load_settings(file)
     assert notices == ()
     assert (saved.display.slab, saved.preprocess.low_pass, saved.train.minutes) == (7, 30, 3.5)

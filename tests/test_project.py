@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from core.io.particles.values import Unit
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable, Status
 from core.project import Project
+from core.project.moving import found_again
 from core.tomogram import Box
 
 if TYPE_CHECKING:
@@ -137,8 +137,30 @@ def test_a_missing_file_is_named_with_what_to_do(project: Project, volume: Path)
     moved = volume.rename(volume.with_name("moved.mrc"))
     with pytest.raises(ProjectError, match=r"not at .*rec_TS_01\.mrc any more; bring it back"):
         project.tomogram("rec_TS_01")
-    project.store.update_tomogram(replace(project.store.tomogram("rec_TS_01"), path=moved))
+    assert found_again(project, "rec_TS_01", moved) == ("rec_TS_01",)
     assert project.tomogram("rec_TS_01").path == moved
+
+
+def test_files_that_were_moved_together_are_found_together_and_undone_as_one(project: Project, volume: Path) -> None:
+    project.add_tomogram(shutil.copy(volume, volume.with_name("second.mrc")))
+    folder = volume.parent / "elsewhere"
+    folder.mkdir()
+    for name in (volume.name, "second.mrc"):
+        volume.with_name(name).rename(folder / name)
+    assert set(found_again(project, "rec_TS_01", folder / volume.name)) == {"rec_TS_01", "second"}
+    assert project.tomogram("second").path == folder / "second.mrc"
+    project.store.undo()
+    assert project.store.tomogram("second").path == volume.with_name("second.mrc")
+
+
+def test_a_file_in_which_the_particles_have_no_room_is_not_taken_for_the_one_that_was_moved(project: Project, volume: Path) -> None:
+    project.store.add_class(ClassSpec(id=7, name="a", diameter=100.0))
+    project.store.add("rec_TS_01", (np.array(SHAPE) - 1).tolist(), 7)
+    write_mrc(volume.with_name("small.mrc"), np.zeros((4, 4, 4), np.int8), 10.0)
+    volume.rename(volume.with_name("moved.mrc"))
+    with pytest.raises(ProjectError, match="would lie outside"):
+        found_again(project, "rec_TS_01", volume.with_name("small.mrc"))
+    assert project.store.tomogram("rec_TS_01").path == volume
 
 
 def test_a_project_moves_with_the_tomograms_inside(tmp_path: Path, project: Project, volume: Path) -> None:

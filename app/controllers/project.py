@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QSettings, Signal
+from qtpy.QtCore import QObject, QSettings, QTimer, Signal
 
 from app import notify
 from core.display import Look
@@ -18,7 +18,7 @@ from core.project import Project
 from core.project.folder import DATABASE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from app.jobs import Runner
     from app.panels.start import StartPage
@@ -51,6 +51,7 @@ class ProjectController(QObject):
         super().__init__()
         self._session, self._runner, self._start, self._panel, self._views = session, runner, start, panel, views
         self._settings, self._told = settings, False
+        self.ask_moved: Callable[[str, str], str] = lambda _question, _name: ""  # the new place of a file; empty for none
         panel.list.show_requested.connect(self.show_tomogram)
         session.project_changed.connect(self._on_session_project)
         start.recent_requested.connect(self.open_path)
@@ -137,7 +138,7 @@ class ProjectController(QObject):
         if project.notice:
             self.said.emit(project.notice)
         if records and path is None:
-            self.show_tomogram(records[0].id)
+            self.show_tomogram(next((one for one in records if one.path.exists()), records[0]).id)
         self.opened.emit()
 
     def show_tomogram(self, name: str) -> None:
@@ -146,9 +147,12 @@ class ProjectController(QObject):
         if project is None:
             return
         try:
-            tomogram = project.tomogram(name)
+            tomogram = project.tomogram(name) if self._found(project, name) else None
         except PickerError as exc:
+            tomogram = None
             notify.show(exc)
+        if tomogram is None:
+            QTimer.singleShot(0, self._mark_shown)  # when the click that asked for another is over
             return
         self._views.open(tomogram)
         self._session.set_tomogram(tomogram)
@@ -156,6 +160,25 @@ class ProjectController(QObject):
         for notice in tomogram.notices or (("Ready",) if self._told else ()):  # what was said of the last one is over
             self.said.emit(notice)
         self._told = bool(tomogram.notices)
+
+    def _mark_shown(self) -> None:
+        self._panel.list.mark(None if self._session.tomogram is None else self._session.tomogram.id)
+
+    def _found(self, project: Project, name: str) -> bool:
+        """Where the file of a tomogram was moved, ask for its new place; False where nobody tells."""
+        record = project.store.tomogram(name)
+        if record.path.exists() or not self._session.writable:
+            return True  # where nothing can be changed, opening it says what is wrong
+        path = self.ask_moved(f"The file of {name} is not at {record.path} any more. Choose it where it is now?", name)
+        if path:
+            from core.project.moving import found_again
+
+            place = Path(path)
+            found = found_again(project, name, place.parent if place.name in MARKERS else place)
+            self.said.emit(f"Found again: {', '.join(found)}.")
+        else:
+            self.said.emit(f"{name} cannot be shown: its file is missing.")
+        return bool(path)
 
     def close(self) -> None:
         """Let go of the project."""

@@ -221,7 +221,7 @@ class TrainController(QObject):
         run, self._run = self._run, None
         if run is not None:
             note(run, "Stopped by the user.")
-        if run is not None and (run / "best.pt").exists():
+        if run is not None and (run / "best.pt").exists() and not self._runner.closing:
             self._keep(run)
         elif run is not None and (run / "last.pt").exists():
             self._panel.result.setText("Stopped before the first check; Resume goes on from here.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Signal
 
 from app.jobs.job import Job
 
@@ -17,13 +17,20 @@ PATIENCE_MS = 5000
 
 
 class Runner(QObject):
-    """Starts jobs, one at a time, and outlives them."""
+    """Starts jobs, one at a time, and outlives them.
+
+    Attributes
+    ----------
+    closing : bool
+        Whether what ends now must not be followed by anything.
+    """
 
     busy_changed = Signal(bool, str)  # whether a job runs, and its name
     message = Signal(object)  # of whatever job runs
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.closing = False
         self._job: Job | None = None
         self._next: list[Callable[[], object]] = []
 
@@ -96,7 +103,7 @@ class Runner(QObject):
             self._job.cancel()
 
     def close(self) -> bool:
-        """Cancel and wait until nothing runs.
+        """Cancel and wait until nothing runs, and whoever is to be told of it was.
 
         Returns
         -------
@@ -106,8 +113,12 @@ class Runner(QObject):
         self._next.clear()
         if self._job is None:
             return True
+        self.closing = True
         self._job.cancel()
-        return bool(self._job.wait(PATIENCE_MS))
+        ended = bool(self._job.wait(PATIENCE_MS))
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.MetaCall)  # later, the window would be gone
+        self.closing = False
+        return ended
 
     def _on_job_finished(self) -> None:
         job, self._job = self._job, None

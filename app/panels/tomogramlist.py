@@ -87,7 +87,12 @@ class TomogramList(QTableWidget):
                     self._furnish(row)
                 self._fill(row, entry, editable)
             self._entries = tuple(entries)
-            rows = [row for row, entry in enumerate(entries) if entry.name == current]
+        self.mark(current)
+
+    def mark(self, current: str | None) -> None:
+        """Mark the tomogram that is open; None for none."""
+        with signals_blocked(self):
+            rows = [row for row, entry in enumerate(self._entries) if entry.name == current]
             self.setCurrentCell(rows[0] if rows else -1, NAME)
 
     def _furnish(self, row: int) -> None:

@@ -111,7 +111,7 @@ class Project(Folder):
         if not record.path.exists():
             raise ProjectError(
                 f"The file of tomogram {tomogram_id!r} is not at {record.path} any more; bring it back, connect the disk it is on, "
-                "or tell the project where it is now."
+                "or click it in step 1 of the window and choose the file where it is now."
             )
         return open_tomogram(record.path, voxel_size=record.voxel_size, signed=record.signed, id=tomogram_id)
 
