@@ -101,6 +101,8 @@ def about(parent: QWidget | None = None) -> None:
 
 
 def _open_box(said: str, parent: QWidget | None, copied: str, icon: QMessageBox.Icon = QMessageBox.Icon.Warning) -> None:
+    if any(box.text() == said for box in _open):
+        return  # told already, and nobody has read it yet
     box = QMessageBox(parent if parent is not None else QApplication.activeWindow())
     box.setObjectName("problem")
     box.setIcon(icon)

@@ -263,11 +263,29 @@ def foreign_folder() -> Iterator[Path]:
             place.chmod(0o755)
 
 
+def test_on_a_read_only_disk_the_project_is_looked_at(tmp_path: Path) -> None:
+    def mount(*words: str) -> int:
+        return subprocess.run(["mount", *words, str(tmp_path)], capture_output=True, check=False).returncode
+
+    if mount("-t", "tmpfs", "-o", "size=4m", "tmpfs"):
+        pytest.skip("mounting a disk is not permitted here")
+    try:
+        with AnnotationStore.create(tmp_path / "project.db") as store:
+            store.add_class(RIBOSOME)
+        assert not mount("-o", "remount,ro")
+        with AnnotationStore.open(tmp_path / "project.db") as store:
+            assert store.read_only
+            assert "read-only disk" in store.notice
+            assert store.classes() == (RIBOSOME,)
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
 def test_without_permission_the_project_is_looked_at(foreign_folder: Path) -> None:
     with AnnotationStore.open(foreign_folder / "project.db") as store:
         assert store.read_only
         assert store.tomograms() == ()
-        with pytest.raises(ProjectError, match="no permission to write"):
+        with pytest.raises(ProjectError, match="cannot be written to, for want of permission"):
             store.add_class(RIBOSOME)
     with pytest.raises(ProjectError, match="cannot be opened"):
         AnnotationStore.create(foreign_folder / "other.db")

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton, QTableWidget
 
 from app import notify
 from app.panels.helping import show_keys
+from core.errors import PickerError
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec
 
@@ -96,3 +97,11 @@ def test_about_offers_the_diagnostics(opened: Application) -> None:
     assert box.isVisible()
     notify.close_all()
     assert QApplication.clipboard().text() == notify.diagnostics()
+
+
+def test_what_is_told_twice_is_shown_once(opened: Application) -> None:
+    for sentence in ("The disk is full.", "The disk is full.", "The file is gone."):
+        notify.show(PickerError(sentence))
+    told = [box.text() for box in QApplication.topLevelWidgets() if box.objectName() == "problem" and box.isVisible()]
+    notify.close_all()
+    assert sorted(told) == ["The disk is full.", "The file is gone."]

@@ -54,6 +54,7 @@ class SettingsController(QObject):
         self._folder: Path | None = None
         self._saved = Settings()
         self._filling = False
+        self._lost = False  # they could not be written last time
         self._strange = False  # the file on disk says more than was understood
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -125,7 +126,11 @@ class SettingsController(QObject):
                 self._strange = False
             save_settings(settings, self._folder / SETTINGS)
             self._saved = settings
+            if self._lost:
+                self.said.emit("The settings are kept again.")
+            self._lost = False
         except (PickerError, OSError) as exc:
+            self._lost = True
             self.said.emit(f"The settings are not kept: {notify.sentence(exc)}")
 
     def save_as(self, path: str) -> None:

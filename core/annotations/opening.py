@@ -56,16 +56,20 @@ def open_database(path: Path) -> Opened:
     """
     try:
         lock = _acquire(path.with_suffix(".lock"))
+        if lock is not None:
+            return Opened(_held(path, lock), lock)
     except sqlite3.OperationalError as exc:
         if error_code(exc) not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise
-        notice = f"You have no permission to write to {path.parent}; the project is opened to look at only."
+        notice = f"{path.parent} cannot be written to, for want of permission or on a read-only disk; it is opened to look at only."
         return Opened(_reader(path), None, notice)
-    if lock is None:
-        db = _reader(path)
-        return Opened(db, None, _occupied(db))
+    db = _reader(path)
+    return Opened(db, None, _occupied(db))
+
+
+def _held(path: Path, lock: sqlite3.Connection) -> sqlite3.Connection:
     try:
-        return Opened(_writer(path), lock)
+        return _writer(path)  # on a read-only disk this fails, and the lock did not
     except BaseException:
         lock.close()
         raise
