@@ -220,7 +220,7 @@ def test_settings_of_every_step_travel_with_the_project(opened: Application, fil
     window.pick.form._editors["edge"].setValue(4)
     window.export.kind.setCurrentIndex(1)
     opened.session.set_threshold(1, 0.8)
-    qtbot.waitUntil(lambda: file.exists() and load_settings(file)[0].review, timeout=5000)  # not what opening may have kept
+    qtbot.waitUntil(lambda: file.exists() and bool(load_settings(file)[0].review), timeout=5000)  # not what opening may have kept
     saved, notices = load_settings(file)
     assert notices == ()
     assert (saved.display.slab, saved.preprocess.low_pass, saved.train.minutes) == (7, 30, 3.5)
