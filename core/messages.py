@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from core.particles import PickResult
     from core.types import FloatArray, IntArray, Positions
 
 Result = TypeVar("Result")
@@ -108,7 +109,26 @@ class PicksFound:
     names: dict[int, str] = field(default_factory=dict)
 
 
-Message: TypeAlias = Progress | Notice | EpochDone | PicksFound
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TomogramPicked:
+    """One tomogram of many is done.
+
+    Attributes
+    ----------
+    name : str
+        Of the tomogram.
+    refused : str
+        Why it could not be picked, in a sentence; empty where it was.
+    result : PickResult | None
+        All candidates, where they were asked for and it was picked.
+    """
+
+    name: str
+    refused: str = ""
+    result: PickResult | None = field(default=None, repr=False)
+
+
+Message: TypeAlias = Progress | Notice | EpochDone | PicksFound | TomogramPicked
 
 
 def drain(job: Generator[Message, None, Result], listen: Callable[[Message], None] | None = None) -> Result:

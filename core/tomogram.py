@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from core.errors import ConfigError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -186,3 +188,37 @@ class Columns:
             stop = -(-last // TOGETHER) * TOGETHER
             self._kept = np.array(self._tomogram.data[:, :, self._start : stop])
         return self._kept[:, :, first - self._start : last - self._start]
+
+
+def parsed_box(text: str, shape: tuple[int, int, int]) -> Box:
+    """Read a part of a tomogram such as ``10:90,:128,:``.
+
+    Parameters
+    ----------
+    text : str
+        Ranges of z, y and x in voxels; an end that is left out is the end of the tomogram.
+    shape : tuple[int, int, int]
+        (z, y, x) extents of the tomogram.
+
+    Returns
+    -------
+    Box
+        Cut off at the faces of the tomogram.
+
+    Raises
+    ------
+    ConfigError
+        If the text is none such, or the part is empty.
+    """
+    ranges = [part.split(":") for part in text.split(",")]
+    try:
+        pairs = [
+            (max(0, int(low) if low.strip() else 0), min(extent, int(high) if high.strip() else extent))
+            for (low, high), extent in zip(ranges, shape, strict=True)
+        ]
+        (z0, z1), (y0, y1), (x0, x1) = pairs
+        return Box((z0, y0, x0), (z1, y1, x1))
+    except ValueError as exc:
+        raise ConfigError(
+            f"Expected a part as z0:z1,y0:y1,x0:x1 in voxels, within {shape} and not empty, such as 10:90,:128,:, not {text!r}."
+        ) from exc

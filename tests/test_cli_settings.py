@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import rich.progress
 
-from core.cli.options import parsed_box
 from core.cli.report import Follower, Report, duration, epoch_line, table
 from core.cli.settings import run_config
 from core.config import RunConfig
 from core.configfile import config_to_toml
 from core.errors import ConfigError
 from core.messages import EpochDone, Message, Notice, Progress
-from core.tomogram import Box
+from core.tomogram import Box, parsed_box
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from core.config import DeviceName, ReviewConfig
 from core.config import Preset as PresetName
 from core.errors import ConfigError
-from core.tomogram import Box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.particles import ClassSpec
 
-BUDGET, SETTINGS = "Training budget", "Settings"
+BUDGET, SETTINGS, MANY = "Training budget", "Settings", "Many tomograms"
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Write the result as one JSON document; progress goes to stderr.")]
 ConfigFile: TypeAlias = Annotated[
@@ -47,6 +46,17 @@ PixelSize: TypeAlias = Annotated[
 Classes: TypeAlias = Annotated[list[str] | None, typer.Option("--class", metavar="NAME", help="Only this class; repeatable.")]
 Names: TypeAlias = Annotated[list[str] | None, typer.Option("--tomogram", metavar="NAME", help="Only this tomogram; repeatable.")]
 
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes, or jobs of a cluster; one for each GPU when left out.", rich_help_panel=MANY),
+]
+Scheduler: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler with workers, such as tcp://node:8786.", rich_help_panel=MANY)
+]
+Cluster: TypeAlias = Annotated[Literal["slurm"] | None, typer.Option(help="Hand jobs in to SLURM.", rich_help_panel=MANY)]
+ClusterConfig: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="YAML file: queue, walltime, cores, memory, gpus.", rich_help_panel=MANY)
+]
 
 ByClass: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="CLASS=VALUE", help="With --status shown; repeatable.", show_default=False)
@@ -83,37 +93,3 @@ def reviews_of(asked: Mapping[str, list[str] | None], classes: Sequence[ClassSpe
                 known = ", ".join(numbers) or "none yet"
                 raise ConfigError(f"Expected a class and a number, such as ribosome=0.7, not {word!r}; classes: {known}.") from exc
     return {number: ReviewConfig(**fields) for number, fields in values.items()}
-
-
-def parsed_box(text: str, shape: tuple[int, int, int]) -> Box:
-    """Read a part of a tomogram such as ``10:90,:128,:``.
-
-    Parameters
-    ----------
-    text : str
-        Ranges of z, y and x in voxels; an end that is left out is the end of the tomogram.
-    shape : tuple[int, int, int]
-        (z, y, x) extents of the tomogram.
-
-    Returns
-    -------
-    Box
-        Cut off at the faces of the tomogram.
-
-    Raises
-    ------
-    ConfigError
-        If the text is none such, or the part is empty.
-    """
-    ranges = [part.split(":") for part in text.split(",")]
-    try:
-        pairs = [
-            (max(0, int(low) if low.strip() else 0), min(extent, int(high) if high.strip() else extent))
-            for (low, high), extent in zip(ranges, shape, strict=True)
-        ]
-        (z0, z1), (y0, y1), (x0, x1) = pairs
-        return Box((z0, y0, x0), (z1, y1, x1))
-    except ValueError as exc:
-        raise ConfigError(
-            f"Expected a part as z0:z1,y0:y1,x0:x1 in voxels, within {shape} and not empty, such as 10:90,:128,:, not {text!r}."
-        ) from exc

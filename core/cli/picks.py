@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.cli.formats import FileFormat
 from core.cli.masking import Masking, mask_configs
-from core.cli.options import Assignments, ConfigFile, Device, Json, Names, PixelSize, VoxelSize, parsed_box
-from core.cli.report import Report, table
+from core.cli.options import (
+    Assignments,
+    Cluster,
+    ClusterConfig,
+    ConfigFile,
+    Device,
+    Json,
+    Names,
+    PixelSize,
+    Scheduler,
+    VoxelSize,
+    Workers,
+)
+from core.cli.report import Report
 from core.cli.settings import run_config
 from core.errors import ProjectError
+from core.tomogram import parsed_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
-
     from core.checkpoint import Checkpoint
+    from core.cli.batches import Spread
     from core.config import RunConfig
     from core.particles import ParticleTable, PickResult
     from core.project import Project
@@ -27,14 +40,18 @@ if TYPE_CHECKING:
 
 
 def pick(
-    target: Annotated[Path, typer.Argument(help="Project folder, or a tomogram (a file or an OME-Zarr folder).")],
+    targets: Annotated[
+        list[str],
+        typer.Argument(help="Project folder; or tomograms: files, OME-Zarr folders, a folder of them, or a pattern in quotes."),
+    ],
     model: Annotated[
         Path | None, typer.Option(help="Trained network; of a project, the newest when left out.", show_default=False)
     ] = None,
     tomogram: Names = None,
     out: Annotated[
-        Path | None, typer.Option(help="File for the picks of a tomogram file: .csv, .tsv, .star, .coords.", show_default=False)
+        Path | None, typer.Option(help="File for the picks of a tomogram; folder for those of many.", show_default=False)
     ] = None,
+    format: FileFormat = None,
     threshold: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Least score, in place of what training found.", show_default=False)
     ] = None,
@@ -47,9 +64,13 @@ def pick(
     config: ConfigFile = None,
     assign: Assignments = None,
     device: Device = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cluster: Cluster = None,
+    cluster_config: ClusterConfig = None,
     as_json: Json = False,
 ) -> None:
-    """Find particles in the tomograms of a project, or in a tomogram file.
+    """Find particles in the tomograms of a project, in a tomogram file, or in many.
 
     In a project, picks become candidates in place of those of an earlier run, and all that scored above a low floor are kept in a
     table in the run's folder. Where --mask lets no pick count, nothing is computed.
@@ -57,19 +78,33 @@ def pick(
     [bold]Example:[/]  deepetpicker pick ribosomes
 
     [bold]Example:[/]  deepetpicker pick TS_03.mrc --model ribosomes/models/best.pt --out picks.csv
+
+    [bold]Example:[/]  deepetpicker pick 'data/*.mrc' --model ribosomes/models/best.pt --out picks --workers 4
+
+    Of many tomograms, what is finished is not done again when the same command is given once more; those that cannot be picked
+    are named at the end.
     """
+    from core.cli import batches
     from core.io.volumes import is_tomogram_folder, name_of
 
     report = Report(as_json)
     order = _Order(run_config(config, assign or (), device=device), threshold, region, tuple(mask or ()))
-    if target.is_dir() and not is_tomogram_folder(target):
-        if out or voxel_size or pixel_size:
-            raise typer.BadParameter("--out, --voxel-size and --pixel-size go with a tomogram file; of a project, use export")
-        _pick_project(report, order, target, model, tomogram)
+    spread = batches.Spread(workers, scheduler, cluster, cluster_config, order.settings.pick.device)
+    target = Path(targets[0])
+    if len(targets) == 1 and (batches.is_project(target) or (target.is_dir() and not batches.holds_tomograms(target))):
+        if out or voxel_size or pixel_size or format:
+            raise typer.BadParameter(
+                "--out, --format, --voxel-size and --pixel-size go with a tomogram file; of a project, use export"
+            )
+        _pick_project(report, order, target, model, tomogram, spread)
         return
     if model is None or tomogram:
-        raise typer.BadParameter("a tomogram file needs --model and goes without --tomogram")
-    _pick_file(report, order, target, model, out or Path(f"{name_of(target)}_picks.csv"), voxel_size, pixel_size)
+        raise typer.BadParameter("tomogram files need --model and go without --tomogram")
+    if spread.asked or len(targets) > 1 or not (target.is_file() or is_tomogram_folder(target)):
+        scan = batches.Scan(model, out or Path("picks"), format, threshold, region, order.masks, voxel_size, pixel_size)
+        batches.pick_files(report, scan, order.settings.pick, targets, spread)
+        return
+    _pick_file(report, order, target, model, out or Path(f"{name_of(target)}_picks.csv"), format, voxel_size, pixel_size)
 
 
 @dataclass(frozen=True)
@@ -89,9 +124,18 @@ class _Order:
 
 
 def _pick_file(
-    report: Report, order: _Order, target: Path, model: Path, out: Path, voxel_size: float | None, pixel_size: float | None
+    report: Report,
+    order: _Order,
+    target: Path,
+    model: Path,
+    out: Path,
+    format: str | None,
+    voxel_size: float | None,
+    pixel_size: float | None,
 ) -> None:
+    from core.batch.work import counted
     from core.checkpoint import load_checkpoint
+    from core.cli.batches import shown
     from core.io.particles import TiltSeriesGeometry, write_particles
     from core.io.volumes import open_tomogram
 
@@ -99,16 +143,20 @@ def _pick_file(
     tomogram = open_tomogram(target, voxel_size=voxel_size)
     result = _found(report, order, tomogram, checkpoint, None)
     series = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
-    written = write_particles(out, order.picks(result), result.classes, tomogram, tilt_series=series)
+    written = write_particles(out, order.picks(result), result.classes, tomogram, format=format, tilt_series=series)
     for notice in written.notices:
         report.note(notice)
     files = [str(path) for path in written.files]
-    counts = {tomogram.id: _counts(order, result)}
-    report.result({"tomograms": counts, "files": files}, _shown(counts), f"Picks: {', '.join(files)}")
+    counts = {tomogram.id: counted(result, order.threshold, order.settings.pick.edge)}
+    report.result({"tomograms": counts, "files": files}, shown(counts), f"Picks: {', '.join(files)}")
 
 
-def _pick_project(report: Report, order: _Order, folder: Path, model: Path | None, names: Sequence[str] | None) -> None:
+def _pick_project(
+    report: Report, order: _Order, folder: Path, model: Path | None, names: Sequence[str] | None, spread: Spread
+) -> None:
+    from core.batch.work import counted
     from core.checkpoint import load_checkpoint
+    from core.cli.batches import pick_members, shown
     from core.configfile import config_to_toml
     from core.gathering import chosen_tomograms, keep_picks
     from core.io.atomic import atomic_path, safe_name
@@ -120,21 +168,26 @@ def _pick_project(report: Report, order: _Order, folder: Path, model: Path | Non
         if project.notice:
             raise ProjectError(f"Picks cannot be kept. {project.notice}")
         chosen = model or _newest(project)
-        checkpoint = load_checkpoint(chosen)
+        checkpoint = load_checkpoint(chosen)  # looked at before a run is begun
         wanted = chosen_tomograms(project, names)
         run = project.new_run("pick")
         with atomic_path(run / "config.toml") as path:
             path.write_text(config_to_toml(order.settings), encoding="utf-8")
         note_picking(run, chosen)
+        if spread.asked:
+            pick_members(
+                report, project, wanted, chosen, run, order.settings.pick, order.threshold, order.region, order.masks, spread
+            )
+            return
         counts = {}
         for name in wanted:
             tomogram = project.tomogram(name)
             result = _found(report, order, tomogram, checkpoint, folder / "cache", project.score_map(name))
             write_particles(run / f"{safe_name(name)}.csv", result.table, result.classes, tomogram)
             keep_picks(project, order.picks(result), result.classes, order.part(tomogram))
-            counts[name] = _counts(order, result)
+            counts[name] = counted(result, order.threshold, order.settings.pick.edge)
     values = {"model": str(chosen), "run": str(run), "tomograms": counts}
-    report.result(values, _shown(counts), f"All that scored above the floor: {run}")
+    report.result(values, shown(counts), f"All that scored above the floor: {run}")
 
 
 def _newest(project: Project) -> Path:
@@ -155,20 +208,3 @@ def _found(
     part, config = order.part(tomogram), config_for(mask_configs(order.masks, cache and cache.parent), tomogram.id)
     mask = report.follow(masks_of(tomogram, config, cache)) if config.active else None
     return report.follow(pick(tomogram, checkpoint, order.settings.pick, region=part, cache=cache, score_map=score_map, mask=mask))
-
-
-def _counts(order: _Order, result: PickResult) -> dict[str, Any]:
-    picks = order.picks(result)
-    return {
-        spec.name: {
-            "threshold": result.thresholds[spec.id] if order.threshold is None else order.threshold,
-            "picks": int((picks.class_ids == spec.id).sum()),
-            "candidates": int((result.table.class_ids == spec.id).sum()),
-        }
-        for spec in result.classes
-    }
-
-
-def _shown(counts: dict[str, dict[str, Any]]) -> Table:
-    rows = [(name, kind, *found.values()) for name, classes in counts.items() for kind, found in classes.items()]
-    return table("", ("tomogram", "class", "threshold", "picks", "above the floor"), rows)

@@ -23,10 +23,11 @@ from core.cli.formats import (
     tilt_series_of,
 )
 from core.cli.masking import Masking, project_masks
-from core.cli.options import ByClass, Classes, Json, Names, PixelSize, VoxelSize, parsed_box, reviews_of
+from core.cli.options import ByClass, Classes, Json, Names, PixelSize, VoxelSize, reviews_of
 from core.cli.report import Report
 from core.errors import ConfigError
 from core.particles import ClassSpec, Status
+from core.tomogram import parsed_box
 
 if TYPE_CHECKING:
     from core.io.particles.values import Written
