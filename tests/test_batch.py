@@ -124,10 +124,10 @@ def test_closing_ends_the_workers_within_a_second(place: Path, tmp_path: Path) -
 
 
 def test_ctrl_c_leaves_what_is_finished_and_no_process(place: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "main.py"), "pick", str(place / "data"), "--model", str(place / "model.pt")]
+    command = [sys.executable, str(ROOT / "main.py"), "pick", str(place / "data" / "t0?.mrc"), "--model", str(place / "model.pt")]
     command += ["--out", str(tmp_path / "picks"), "--workers", "1", "--device", "cpu", "--json"]
     began = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True)
-    while len(list(tmp_path.glob("picks/*.json"))) < 2:
+    while len(list(tmp_path.glob("picks/t*.json"))) < 2:
         assert began.poll() is None, began.communicate()
         time.sleep(0.02)
     os.killpg(began.pid, signal.SIGINT)  # as a terminal does: to all of them
@@ -136,14 +136,14 @@ def test_ctrl_c_leaves_what_is_finished_and_no_process(place: Path, tmp_path: Pa
     assert "Traceback" not in err
     assert "what is finished is kept" in err
     assert not [one for one in psutil.process_iter() if one.pid != began.pid and _group(one.pid) == began.pid]
-    finished_then = {path.name for path in tmp_path.glob("picks/*.json")}
+    finished_then = {path.name for path in tmp_path.glob("picks/t*.json")}
     assert not list(tmp_path.glob("picks/.*"))
-    assert 2 <= len(finished_then) < MANY - 1
+    assert 2 <= len(finished_then) < 9
     went_on = subprocess.run(command, capture_output=True, text=True, check=False)
     assert went_on.returncode == 1  # for the damaged one
     told = json.loads(went_on.stdout)
     assert {f"{name}.picked.json" for name in told["before"]} == finished_then
-    assert (len(told["tomograms"]), list(told["failed"])) == (MANY - 1, ["t07"])
+    assert (len(told["tomograms"]), list(told["failed"])) == (9, ["t07"])
     assert "distributed" not in went_on.stderr
 
 
@@ -219,7 +219,7 @@ def test_cores_are_divided_among_workers(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_scheduler_that_is_not_there_is_named(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.batch.sites.TOLD", 0.5)
-    with pytest.raises(PickerError, match="Expected a Dask scheduler at tcp://127.0.0.1:9"):
+    with pytest.raises(PickerError, match="Expected a Dask scheduler at tcp:"):
         drain(pick_all(orders_of(place, tmp_path, 1), Remote("tcp://127.0.0.1:9")))
 
 
@@ -260,7 +260,7 @@ def test_the_job_script_asks_slurm_for_what_the_file_says(tmp_path: Path) -> Non
     [
         ("quue: gpu", "Unknown setting 'quue'"),
         ("cores: many", "cores in .* must be of type int"),
-        ("walltime: 04:00:00", "walltime in .* must be of type str, in quotes"),
+        ("walltime: 14:00:00", "walltime in .* must be of type str, in quotes"),
         ("directives: --x", "must be a list of lines"),
         ("gpus: 4", "gpus must be 0 to 1"),
         ("- 1", "Expected lines such as"),

@@ -14,10 +14,7 @@ QUIET = {
     "logging": {"distributed": "critical", "distributed.client": "critical", "tornado": "critical", "asyncio": "critical"},
     "distributed.comm.offload": False,
     "distributed.scheduler.allowed-failures": 3,  # a task that ended so many workers is not given to another
-    "distributed.scheduler.work-stealing": True,
-    "distributed.worker.daemon": True,
     "distributed.worker.profile.enabled": False,
-    "distributed.nanny.pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical", "MALLOC_TRIM_THRESHOLD_": "65536"},
 }
 
 
@@ -41,18 +38,25 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Let threads and processes that the block starts never hear Ctrl-C."""
+    masked = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
+    try:
+        yield
+    finally:
+        if masked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def own_loop() -> Iterator[Any]:
     """Run Dask's loop in a thread that, with all processes it starts, leaves Ctrl-C to whoever runs the job."""
     from distributed.utils import LoopRunner
 
-    masked = hasattr(signal, "pthread_sigmask")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
     runner = LoopRunner(asynchronous=False)
-    try:
+    with deaf_to_interrupts():
         runner.start()
-    finally:
-        if masked:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         yield runner.loop
     finally:

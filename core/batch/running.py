@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from core.batch.orders import Order
-    from core.batch.sites import Site
+    from core.batch.sites import Site, Tend
     from core.messages import Message
 
 PULSE = 0.1  # seconds after which the progress is told again
@@ -94,15 +94,17 @@ def pick_all(orders: Sequence[Order], site: Site) -> Generator[Message, None, Ba
             total.add(before)
     if waiting:
         try:
-            with site.connected() as client:
-                yield from _followed(client, waiting, total, site.patience)
+            with site.connected() as (client, tend):
+                yield from _followed(client, tend, waiting, total, site.patience)
         finally:
             if not site.shared:
                 sweep(waiting.values())
     return total
 
 
-def _followed(client: Client, waiting: dict[str, Order], total: BatchResult, patience: float) -> Generator[Message, None, None]:
+def _followed(
+    client: Client, tend: Tend, waiting: dict[str, Order], total: BatchResult, patience: float
+) -> Generator[Message, None, None]:
     inbox: SimpleQueue[Any] = SimpleQueue()
     futures = _submitted(client, waiting, inbox)
     course = _Course(len(waiting), total)
@@ -116,6 +118,7 @@ def _followed(client: Client, waiting: dict[str, Order], total: BatchResult, pat
                 course.ended(outcome)
                 yield from (Notice(text=f"{outcome.name}: {text}") for text in outcome.notices)
                 yield TomogramPicked(name=outcome.name, refused=outcome.refused, result=outcome.result)
+        tend()
         if client.status in ("closing", "closed"):
             raise PickerError("The connection to the scheduler was lost; start again: what is finished is not done twice.")
         if course.silent > patience and not client.scheduler_info(n_workers=-1)["workers"]:

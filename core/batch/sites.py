@@ -7,19 +7,22 @@ import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import psutil
 
 from core.batch.dasks import own_loop, quiet
+from core.batch.hands import Hands
 from core.errors import ConfigError, PickerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from distributed import Client
+
+    Tend = Callable[[], None]
 
 CORES = 4  # of a worker on the CPU, unless a number of workers is asked for
 ROOM = 4 * 2**30  # bytes of memory that a worker should find free
@@ -33,7 +36,7 @@ class Site(Protocol):
     shared: ClassVar[bool]  # whether workers may go on when we are gone
 
     def connected(self) -> Any:
-        """Return a context with a `distributed.Client`; afterwards nothing of ours runs any more."""
+        """Return a context with a client, and what replaces dead workers when it is called; nothing of ours runs afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +58,23 @@ class Local:
     shared: ClassVar[bool] = False
 
     @contextmanager
-    def connected(self) -> Iterator[Client]:
+    def connected(self) -> Iterator[tuple[Client, Tend]]:
         """Start the workers, and end them afterwards, whatever they are doing."""
-        import dask
-        from distributed import Client, Nanny, Scheduler, SpecCluster
+        from distributed import Client, Scheduler, SpecCluster
 
-        with (
-            quiet(),
-            tempfile.TemporaryDirectory(prefix="deepetpicker-", ignore_cleanup_errors=True) as scratch,
-            own_loop() as loop,
-        ):
-            scheduler = {
-                "cls": Scheduler,
-                "options": {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": None},
-            }
-            usual = {"nthreads": 1, "memory_limit": 0, "host": "127.0.0.1", "dashboard": False, "local_directory": scratch}
-            silent = {"silence_logs": logging.CRITICAL, "config": dask.config.config}
-            cluster = SpecCluster(workers={}, scheduler=scheduler, loop=loop, silence_logs=logging.CRITICAL)
-            try:
-                cluster.worker_spec = {
-                    number: {"cls": Nanny, "options": {**usual, **silent, "env": self._environment(number)}}
-                    for number in range(len(self.devices))
-                }
-                cluster.scale(len(self.devices))
-                with Client(cluster, loop=loop, set_as_default=False) as client:
-                    try:
-                        yield client
-                    finally:
-                        _end_processes(cluster)
-            finally:
-                _end_processes(cluster)
-                cluster.close(timeout=5)
+        with quiet(), own_loop() as loop, tempfile.TemporaryDirectory(prefix="picks-", ignore_cleanup_errors=True) as scratch:
+            here = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": None}
+            with SpecCluster(
+                workers={}, scheduler={"cls": Scheduler, "options": here}, loop=loop, silence_logs=logging.CRITICAL
+            ) as cluster:
+                environments = [self._environment(number) for number in range(len(self.devices))]
+                hands = Hands(cluster.scheduler_address, environments, scratch)
+                try:
+                    with Client(cluster.scheduler_address, loop=loop, set_as_default=False) as client:
+                        yield client, hands.tend
+                        hands.end()  # first, so that there is nobody to wait for
+                finally:
+                    hands.end()
 
     def _environment(self, number: int) -> dict[str, str]:
         threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -108,7 +97,7 @@ class Remote:
     shared: ClassVar[bool] = True
 
     @contextmanager
-    def connected(self) -> Iterator[Client]:
+    def connected(self) -> Iterator[tuple[Client, Tend]]:
         """Connect to the scheduler."""
         from distributed import Client
 
@@ -121,7 +110,7 @@ class Remote:
                     "check the address, and that dask scheduler runs there."
                 ) from exc
             with client:
-                yield client
+                yield client, nothing
 
 
 def local(workers: int | None = None, device: str = "auto") -> Local:
@@ -156,6 +145,10 @@ def local(workers: int | None = None, device: str = "auto") -> Local:
     return Local(max(1, CPU_COUNT // workers), devices)
 
 
+def nothing() -> None:
+    """Leave workers to whoever started them."""
+
+
 def _gpus() -> list[str]:
     """List the NVIDIA GPUs that may be used, without torch."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -169,12 +162,3 @@ def _gpus() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [str(number) for number, _ in enumerate(line for line in listed.splitlines() if line.startswith("GPU "))]
-
-
-def _end_processes(cluster: Any) -> None:
-    """End the workers at once, in the middle of whatever they do."""
-    for nanny in list(cluster.workers.values()):
-        nanny.auto_restart = False
-        if nanny.process is not None and nanny.process.pid:
-            with suppress(psutil.NoSuchProcess):
-                psutil.Process(nanny.process.pid).kill()

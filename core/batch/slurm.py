@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from core.batch.dasks import own_loop, quiet
+from core.batch.sites import nothing
 from core.errors import ConfigError, os_reason
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from distributed import Client
+
+    from core.batch.sites import Tend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +67,13 @@ class Slurm:
     shared: ClassVar[bool] = True
 
     @contextmanager
-    def offered(self, **more: Any) -> Iterator[Any]:
+    def offered(self, host: str | None = None) -> Iterator[Any]:
         """Make the cluster of dask-jobqueue, without jobs yet; afterwards its jobs are taken back.
 
         Parameters
         ----------
-        **more
-            Further arguments for `dask_jobqueue.SLURMCluster`.
+        host : str | None
+            Address of this machine; None for that of the interface.
 
         Yields
         ------
@@ -90,6 +93,7 @@ class Slurm:
         threads = [f"export {name}={self.cores}" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")]
         with quiet(), own_loop() as loop:
             cluster = SLURMCluster(
+                job_name="deepetpicker",
                 queue=self.queue or None,
                 account=self.account or None,
                 walltime=self.walltime,
@@ -103,10 +107,9 @@ class Slurm:
                 python=self.python or None,
                 interface=self.interface or None,
                 log_directory=self.logs,
-                scheduler_options={"dashboard": False, "dashboard_address": None},
+                scheduler_options={"dashboard": False, "dashboard_address": None, **({"host": host} if host else {})},
                 silence_logs="critical",
                 loop=loop,
-                **more,
             )
             try:
                 yield cluster
@@ -114,16 +117,17 @@ class Slurm:
                 cluster.close(timeout=10)
 
     @contextmanager
-    def connected(self) -> Iterator[Client]:
+    def connected(self) -> Iterator[tuple[Client, Tend]]:
         """Hand the jobs in, and take them back afterwards."""
         from distributed import Client
 
         if shutil.which("sbatch") is None:
             raise ConfigError("--cluster slurm needs a machine where SLURM's sbatch is; log in to one that hands jobs in.")
         with self.offered() as cluster:
-            cluster.scale(jobs=self.jobs)
-            with Client(cluster, loop=cluster.loop, set_as_default=False) as client:
-                yield client
+            # a job that ends, as at its walltime, is replaced by another
+            cluster.adapt(minimum_jobs=self.jobs, maximum_jobs=self.jobs, interval="2s")
+            with Client(cluster.scheduler_address, loop=cluster.loop, set_as_default=False) as client:
+                yield client, nothing
 
 
 def slurm(path: Path | None, workers: int | None = None) -> Slurm:

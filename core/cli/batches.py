@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,11 +214,14 @@ def _kept(
 
 
 def _followed(report: Report, job: Generator[Message, None, BatchResult]) -> BatchResult:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as SLURM ends what runs too long: in good order
     try:
         return report.follow(job)
     except KeyboardInterrupt:
         report.note("Stopped; what is finished is kept. The same command goes on from there.")
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _shown_batch(report: Report, found: BatchResult, where: str, values: dict[str, Any]) -> None:
