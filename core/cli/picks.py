@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from core.project import Project
     from core.tomogram import Box, Tomogram
 
+OF_FILES = "--out, --format, --voxel-size and --pixel-size go with a tomogram file; of a project, use export"
+
 
 def pick(
     targets: Annotated[
@@ -93,9 +95,7 @@ def pick(
     target = Path(targets[0])
     if len(targets) == 1 and (batches.is_project(target) or (target.is_dir() and not batches.holds_tomograms(target))):
         if out or voxel_size or pixel_size or format:
-            raise typer.BadParameter(
-                "--out, --format, --voxel-size and --pixel-size go with a tomogram file; of a project, use export"
-            )
+            raise typer.BadParameter(OF_FILES)
         _pick_project(report, order, target, model, tomogram, spread)
         return
     if model is None or tomogram:
