@@ -36,6 +36,7 @@ class Application:
         from app.controllers.linking import LinkController
         from app.controllers.movie import MovieController
         from app.controllers.pick import PickController
+        from app.controllers.pickall import PickAllController
         from app.controllers.project import ProjectController
         from app.controllers.settings import SettingsController
         from app.controllers.tomograms import TomogramsController
@@ -59,6 +60,7 @@ class Application:
         self.tomograms = TomogramsController(session, runner, window.tomograms, window.views)
         self.train = TrainController(session, runner, window.train, window.tomograms.preparing)
         self.pick = PickController(session, runner, window.pick, window.views)
+        self.pick_all = PickAllController(session, runner, window.pick)
         self.export = ExportController(session, window.export)
         self.importing = ImportController(session, window.importing)
         self.linking = LinkController(session, window.tomograms, window.linking, window.carrying)
@@ -106,6 +108,7 @@ class Application:
             self.annotate,
             self.train,
             self.pick,
+            self.pick_all,
             self.importing,
             self.linking,
             self.movies,

@@ -10,14 +10,14 @@ import numpy as np
 from core.annotations import Role
 from core.errors import ProjectError
 from core.examples import Example
-from core.particles import Source, Status
+from core.particles import ParticleTable, Source, Status
 from core.review import taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.examples import Role as Part
-    from core.particles import ClassSpec, ParticleTable
+    from core.particles import ClassSpec, PickResult
     from core.project import Project
     from core.tomogram import Box
     from core.types import Angstrom, IntArray
@@ -204,6 +204,33 @@ def keep_picks(
             specs = {spec.id: spec for spec in project.store.classes()}
             found = found.select(~taken(found, known.select(known.statuses != Status.CANDIDATE), specs, unjudged))
         return project.store.add_many(found)
+
+
+def keep_candidates(project: Project, result: PickResult) -> IntArray:
+    """Put all candidates of a tomogram into a project, whatever their score, for somebody to go through.
+
+    Parameters
+    ----------
+    project : Project
+        Open for writing.
+    result : PickResult
+        Of one of its tomograms; those that lie on a particle that somebody has judged or clicked are left out.
+
+    Returns
+    -------
+    IntArray
+        (n,) ids of those that were kept.
+
+    Raises
+    ------
+    ProjectError
+        If the project cannot be changed.
+    """
+    found = result.table
+    picks = ParticleTable.build(
+        found.tomogram_id, found.positions, found.class_ids, scores=found.scores, source=Source.PICKED, status=Status.CANDIDATE
+    )
+    return keep_picks(project, picks, result.classes, unjudged=result.voxel_size)
 
 
 def _project_class(project: Project, spec: ClassSpec) -> int:

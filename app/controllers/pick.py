@@ -15,7 +15,7 @@ from core.display import diameters
 from core.errors import PickerError
 from core.messages import Notice, PicksFound
 from core.networkfile import thresholds_of
-from core.particles import ParticleTable, Source, Status, numbered
+from core.particles import ParticleTable, Status, numbered
 from core.review import doubtful, unjudged
 
 if TYPE_CHECKING:
@@ -140,14 +140,10 @@ class PickController(QObject):
         project, tomogram = self._session.project, self._session.tomogram
         if project is None:
             return
-        from core.gathering import keep_picks
+        from core.gathering import keep_candidates
 
-        found = result.table
-        picks = ParticleTable.build(
-            found.tomogram_id, found.positions, found.class_ids, scores=found.scores, source=Source.PICKED, status=Status.CANDIDATE
-        )
         try:
-            kept = keep_picks(project, picks, result.classes, unjudged=result.voxel_size)
+            kept = keep_candidates(project, result)
         except PickerError as exc:
             notify.show(exc)
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -26,7 +25,7 @@ from superqt.utils import signals_blocked
 from app.panels.classmenu import ClassButton
 from app.panels.form import Form
 from app.panels.histogram import ScoreHistogram
-from app.panels.parts import allow, column, heading, hint, primary, rule, scrolled
+from app.panels.parts import allow, column, heading, hint, primary, rule, scrolled, spoken_time
 from app.panels.scoremap import ScoreMapControls
 from core.config import PickConfig
 from core.particles import Status
@@ -60,6 +59,7 @@ class PickPanel(QScrollArea):
     """From the button to a decision about every pick."""
 
     pick_requested = Signal()
+    pick_all_requested = Signal()
     model_requested = Signal(str)
     class_requested = Signal(int)
     review_requested = Signal(int, str, float)  # class id, field of its ReviewConfig, new value
@@ -95,6 +95,9 @@ class PickPanel(QScrollArea):
         row.addWidget(self.pick, stretch=1)
         row.addWidget(self.advanced)
         layout.addLayout(row)
+        self.pick_all = QPushButton("Pick all tomograms")
+        self.pick_all.clicked.connect(self.pick_all_requested)
+        layout.addWidget(self.pick_all)
         self.why = hint()
         self.why.hide()
         layout.addWidget(self.why)
@@ -250,6 +253,10 @@ class PickPanel(QScrollArea):
         self.why.setText(reason_not)
         self.why.setVisible(bool(reason_not))
 
+    def set_all_ready(self, reason_not: str) -> None:
+        """Say whether picking all tomograms can start."""
+        allow(self.pick_all, reason_not, "Find particles in every tomogram that the project uses, one after the other")
+
     def set_again(self, reason_not: str) -> None:
         """Say whether training can go on from the last network."""
         usual = "Train on from the last network with what you accepted, rejected and marked, then pick this tomogram again"
@@ -287,8 +294,5 @@ class PickPanel(QScrollArea):
 
 def _spoken(model: Path) -> str:
     """Say when a network was trained, where its name tells."""
-    try:
-        when = datetime.strptime(model.stem[:15], "%Y%m%d-%H%M%S")
-    except ValueError:
-        return model.stem
-    return f"trained {when:%d %b %Y, %H:%M:%S}"
+    when = spoken_time(model.stem)
+    return when if when == model.stem else f"trained {when}"
