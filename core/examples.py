@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.errors import TrainingError
+from core.labels import label_diameter
 from core.particles import Status
 from core.tomogram import Box, Tomogram
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.config import TrainConfig
+    from core.config import RunConfig, TrainConfig
     from core.particles import ClassSpec, ParticleTable
-    from core.types import Positions
+    from core.types import Positions, Voxels
 
 Role = Literal["both", "train", "validation"]
 
@@ -80,13 +81,43 @@ def with_patch(config: TrainConfig, examples: Sequence[Example], classes: Sequen
     TrainConfig
         With crops of twice the largest diameter in voxels, and as many in a step as need about the same memory and time.
     """
+    sizes = [e.tomogram.voxel_size for e in examples if e.tomogram.voxel_size > 0]
+    return _patched(config, max((spec.diameter for spec in classes), default=0.0) / min(sizes, default=math.inf))
+
+
+def _patched(config: TrainConfig, largest: Voxels) -> TrainConfig:
     if config.patch:
         return config
-    sizes = [e.tomogram.voxel_size for e in examples if e.tomogram.voxel_size > 0]
-    largest = max((spec.diameter for spec in classes), default=0.0) / min(sizes, default=math.inf)
     patch = min(max(8 * math.ceil(largest / 4), SMALLEST_PATCH), LARGEST_PATCH)
     batch = round(config.batch * (SMALLEST_PATCH / patch) ** 3)
     return replace(config, patch=patch, batch=max(batch, 1))
+
+
+def chosen(config: RunConfig, diameters: Sequence[Voxels]) -> str:
+    """Say which settings a training will have, and what they follow from.
+
+    Parameters
+    ----------
+    config : RunConfig
+        As asked for.
+    diameters : Sequence[Voxels]
+        Of the classes, at least one.
+
+    Returns
+    -------
+    str
+        Sentences for the user.
+    """
+    train, fraction = _patched(config.train, max(diameters)), config.label.diameter_fraction
+    why = "as set" if config.train.patch else f"the least, or twice the largest particle of {max(diameters):.0f} voxels"
+    labels = " to ".join(dict.fromkeys(f"{label_diameter(d, fraction):.0f}" for d in (min(diameters), max(diameters))))
+    limits = [f"{train.minutes:g} min"] * (train.minutes > 0) + [f"{train.steps} steps"] * (train.steps > 0)
+    known = config.network.preset == "fast" and train.start == "pretrained"
+    start = "since the network knows particles already" if known else "from scratch"
+    return (
+        f"Crops of {train.patch} voxels ({why}), {train.batch} of them in a step. Labels {labels} voxels wide "
+        f"({fraction:g} of the diameter). At most {' or '.join(limits)}. Learning rate up to {train.learning_rate:g}, {start}."
+    )
 
 
 def check_examples(examples: Sequence[Example], classes: Sequence[ClassSpec], config: TrainConfig) -> None:

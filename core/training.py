@@ -14,7 +14,7 @@ from core import device as devices
 from core.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint, save_tensors
 from core.configfile import config_to_toml
 from core.errors import CheckpointError, TrainingError
-from core.examples import SMALLEST_PATCH, check_examples, divide, with_patch
+from core.examples import check_examples, chosen, divide, with_patch
 from core.inference import scanner
 from core.io.atomic import atomic_path, make_folder
 from core.learner import Learner, learning_rate
@@ -110,9 +110,8 @@ def train(
     asked, config = config, replace(config, train=with_patch(config.train, examples, classes))
     check_examples(examples, classes, config.train)
     training, validation, notices = divide(examples, classes, config.train)
-    if config.train.patch not in (SMALLEST_PATCH, asked.train.patch):
-        size = f"{config.train.patch} voxels, twice the largest particle"
-        notices.append(f"The training crops measure {size}, {config.train.batch} of them in a step.")
+    finest = min(e.tomogram.voxel_size for e in examples)
+    notices.append(f"Chosen: {chosen(asked, [spec.diameter / finest for spec in classes])}")
     for text in notices:
         yield Notice(text=text)
     prepared: dict[str, Prepared] = {}

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.config import TrainConfig
+from core.config import RunConfig, TrainConfig
 from core.errors import TrainingError
-from core.examples import Example, check_examples, divide, with_patch
+from core.examples import Example, check_examples, chosen, divide, with_patch
 from core.particles import ClassSpec, ParticleTable, Status
 from core.tomogram import Box, Tomogram
 
@@ -124,6 +124,16 @@ def test_the_crops_follow_from_the_largest_particle(voxel_size, patch, batch):
 
 def test_a_size_of_the_crops_that_was_given_stays():
     assert with_patch(CONFIG, [example(spread(5), voxel_size=3.0)], [RIBOSOME]) is CONFIG
+
+
+def test_what_follows_from_the_diameters_is_said() -> None:
+    said = chosen(RunConfig(train=TrainConfig(steps=0, minutes=4.0)), [12.0, 40.0])
+    assert "Crops of 80 voxels (the least, or twice the largest particle of 40 voxels), 4 of them in a step." in said
+    assert "Labels 6 to 19 voxels wide (0.48 of the diameter). At most 4 min. Learning rate up to 0.002, since the network" in said
+    said = chosen(RunConfig(train=TrainConfig(steps=7, minutes=1.0, patch=96, start="scratch")), [25.0])
+    assert "Crops of 96 voxels (as set), 8 of them" in said
+    assert "Labels 12 voxels wide" in said
+    assert "At most 1 min or 7 steps. Learning rate up to 0.002, from scratch." in said
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (32, 64, 48)])

@@ -116,6 +116,9 @@ def test_training_again_continues_from_the_last_network(marked: Application, qtb
 def test_what_is_held_back_and_what_would_help_is_said_before(marked: Application) -> None:
     advice = marked.window.train.advice
     assert advice.text() == "Ready to train; marked so far: particle 18."
+    marked.window.train.minutes.setValue(2.5)
+    assert "voxels wide" in marked.window.train.chosen.text()
+    assert "At most 2.5 min." in marked.window.train.chosen.text()
     marked.session.project.store.remove(marked.session.table.ids[5:])
     assert "10 more marks of particle are recommended" in advice.text()
     marked.tomograms._on_list_role("blobs", Role.VALIDATION)

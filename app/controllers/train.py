@@ -51,6 +51,7 @@ class TrainController(QObject):
         panel.log_requested.connect(self._on_panel_log)
         for signal in (session.table_changed, session.classes_changed, session.model_changed):
             signal.connect(self._show_ready)
+        panel.edited.connect(self._show_chosen)
         session.project_changed.connect(self._on_session_project)
         runner.busy_changed.connect(self._on_runner_busy)
 
@@ -100,6 +101,20 @@ class TrainController(QObject):
 
     def _show_ready(self) -> None:
         self._panel.set_ready(self.reason_not(), self._advice(), self._session.model is not None)
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        from core.examples import chosen
+
+        counts, tomogram = self.counts(), self._session.tomogram
+        marked = [spec.diameter for spec in self._session.classes.values() if counts.get(spec.name)]
+        if tomogram is None or not tomogram.voxel_size or not marked:
+            self._panel.set_chosen("")
+            return
+        try:
+            self._panel.set_chosen(chosen(self._panel.config(self._preparing.values()), [d / tomogram.voxel_size for d in marked]))
+        except PickerError as exc:
+            self._panel.set_chosen(notify.sentence(exc))
 
     def _show_runs(self) -> None:
         project = self._session.project

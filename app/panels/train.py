@@ -118,6 +118,8 @@ class TrainPanel(QWidget):
         self.advice = hint()
         layout.addWidget(self.advice)
         layout.addLayout(self._choices())
+        self.chosen = hint()
+        self.chosen.setToolTip("Other values can be set under Advanced")
         self.train = primary("Train")
         self.train.clicked.connect(self.train_requested)
         layout.addWidget(self.train)
@@ -140,6 +142,7 @@ class TrainPanel(QWidget):
         self.advanced.toggled.connect(self._on_advanced_toggled)
         layout.addWidget(self.advanced)
         self.details = self._details()
+        layout.addWidget(self.chosen)
         layout.addWidget(self.details, stretch=1)
         layout.addStretch(0)
         self.details.hide()
@@ -238,6 +241,11 @@ class TrainPanel(QWidget):
         self.advice.setText(reason_not or advice)
         self.again.setVisible(can_continue)
         self.again.setChecked(self.again.isChecked() and can_continue)
+
+    def set_chosen(self, text: str) -> None:
+        """Say what follows from the diameters and the settings."""
+        self.chosen.setText(text)
+        self.chosen.setVisible(bool(text))
 
     def set_runs(self, runs: Sequence[Path], reason_not: str, has_log: bool) -> None:
         """List runs that can go on, the latest first."""
