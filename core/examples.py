@@ -109,13 +109,14 @@ def chosen(config: RunConfig, diameters: Sequence[Voxels]) -> str:
         Sentences for the user.
     """
     train, fraction = _patched(config.train, max(diameters)), config.label.diameter_fraction
-    why = "as set" if config.train.patch else f"the least, or twice the largest particle of {max(diameters):.0f} voxels"
+    why = f"twice the largest particle of {max(diameters):.0f}" if train.patch > SMALLEST_PATCH else "the smallest"
+    size = f"{train.patch} voxels ({'as set' if config.train.patch else why})"
     labels = " to ".join(dict.fromkeys(f"{label_diameter(d, fraction):.0f}" for d in (min(diameters), max(diameters))))
     limits = [f"{train.minutes:g} min"] * (train.minutes > 0) + [f"{train.steps} steps"] * (train.steps > 0)
     known = config.network.preset == "fast" and train.start == "pretrained"
     start = "since the network knows particles already" if known else "from scratch"
     return (
-        f"Crops of {train.patch} voxels ({why}), {train.batch} of them in a step. Labels {labels} voxels wide "
+        f"Crops of {size}, {train.batch} of them in a step. Labels {labels} voxels wide "
         f"({fraction:g} of the diameter). At most {' or '.join(limits)}. Learning rate up to {train.learning_rate:g}, {start}."
     )
 

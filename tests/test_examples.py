@@ -128,8 +128,9 @@ def test_a_size_of_the_crops_that_was_given_stays():
 
 def test_what_follows_from_the_diameters_is_said() -> None:
     said = chosen(RunConfig(train=TrainConfig(steps=0, minutes=4.0)), [12.0, 40.0])
-    assert "Crops of 80 voxels (the least, or twice the largest particle of 40 voxels), 4 of them in a step." in said
+    assert "Crops of 80 voxels (twice the largest particle of 40), 4 of them in a step." in said
     assert "Labels 6 to 19 voxels wide (0.48 of the diameter). At most 4 min. Learning rate up to 0.002, since the network" in said
+    assert "Crops of 64 voxels (the smallest), 8 of" in chosen(RunConfig(), [25.0])
     said = chosen(RunConfig(train=TrainConfig(steps=7, minutes=1.0, patch=96, start="scratch")), [25.0])
     assert "Crops of 96 voxels (as set), 8 of them" in said
     assert "Labels 12 voxels wide" in said

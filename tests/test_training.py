@@ -434,7 +434,10 @@ def test_a_size_of_the_crops_that_follows_from_the_particles_is_told_and_kept(tm
     config = trained_with(steps=1, validations=1, patch=0, batch=8)
     checkpoint = drain(train([example(complete=False)], [wide], config, tmp_path), heard.append)
     assert (checkpoint.config.train.patch, checkpoint.config.train.batch) == (72, 6)
-    assert any(isinstance(m, Notice) and "crops measure 72 voxels, twice the largest particle, 6 of them" in m.text for m in heard)
+    assert any(
+        isinstance(m, Notice) and "Chosen: Crops of 72 voxels (twice the largest particle of 34), 6 of them" in m.text
+        for m in heard
+    )
     drain(train([example(complete=False)], [wide], config, tmp_path, resume=True))
 
 
