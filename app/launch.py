@@ -38,6 +38,7 @@ class Application:
         from app.controllers.pick import PickController
         from app.controllers.pickall import PickAllController
         from app.controllers.project import ProjectController
+        from app.controllers.report import ReportController
         from app.controllers.settings import SettingsController
         from app.controllers.tomograms import TomogramsController
         from app.controllers.train import TrainController
@@ -65,6 +66,7 @@ class Application:
         self.importing = ImportController(session, window.importing)
         self.linking = LinkController(session, window.tomograms, window.linking, window.carrying)
         self.movies = MovieController(session, runner, window.movies, window.views)
+        self.report = ReportController(session, runner, window.report)
         self.evaluation = EvaluationController(session, window.evaluation, window.evaluate)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.marks, window.train, window.pick, window.export)
@@ -100,6 +102,7 @@ class Application:
         window.marks.reclassify_requested.connect(self.pick.reclassify)
         self.pick.fly_requested.connect(self.annotate.fly_to)
         self.evaluation.fly_requested.connect(self._on_fly)
+        window.report_requested.connect(self.report.write)
         self.annotate.history_changed.connect(window.set_history)
         self.annotate.history_changed.connect(window.marks.set_history)
         for controller in (
@@ -113,6 +116,7 @@ class Application:
             self.linking,
             self.movies,
             self.evaluation,
+            self.report,
             self.keeper,
         ):
             controller.said.connect(window.jobs.say)

@@ -51,6 +51,7 @@ class MainWindow(MenuWindow):
     paths_requested = Signal(list)
     settings_saved = Signal(str)  # to this file
     settings_loaded = Signal(str)
+    report_requested = Signal(str)  # to this file
     step_changed = Signal(int)
     closing = Signal()
 
@@ -67,6 +68,7 @@ class MainWindow(MenuWindow):
         self.linking, self.carrying = LinkDialog(self), CarryDialog(self)
         self.importing = ImportDialog([(known.name, known.title) for known in READABLE], self)
         self.evaluation, self.evaluate = EvaluationDialog(self), self.offer("Evaluate…", "E")
+        self.report = self.offer("Report…")
         self._arrange()
         self.pick.place_closer(self.closer)
         for action, slot in (
@@ -76,6 +78,7 @@ class MainWindow(MenuWindow):
             (self.open_sample, self.start.sample_requested.emit),
             (self.save_settings, self._ask_settings_to_save),
             (self.load_settings, self._ask_settings_to_load),
+            (self.report, self._ask_report),
         ):
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
         self.start.tomogram_requested.connect(self.ask_tomogram)
@@ -179,6 +182,11 @@ class MainWindow(MenuWindow):
         path, _ = QFileDialog.getOpenFileName(self, "Load settings", "", TOML)
         if path:
             self.settings_loaded.emit(path)
+
+    def _ask_report(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Report", "report.html", "Web page (*.html)")
+        if path:
+            self.report_requested.emit(path)
 
     def _on_export_browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Export to", self.export.path.text())

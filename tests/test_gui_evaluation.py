@@ -29,7 +29,7 @@ VOXEL, SHAPE = 10.0, (24, 64, 64)
 TRUTH = [(12, 10, 10), (12, 10, 40), (12, 40, 10), (12, 40, 40)]
 PLACES = [(12, 11, 10), (12, 10, 41), (12, 40, 12), (12, 60, 60), (12, 30, 58)]
 SCORES = np.array([0.9, 0.8, 0.7, 0.65, 0.3], np.float32)
-PATIENCE = 20
+PATIENCE = 120
 
 
 def wait(until: Callable[[], bool]) -> None:
@@ -203,3 +203,13 @@ def test_the_dialog_goes_with_its_project_and_needs_a_tomogram(opened: Applicati
     assert not dialog.isVisible()
     assert not opened.window.evaluate.isEnabled()
     assert opened.window.evaluate.toolTip() == "Open a tomogram first."
+
+
+def test_a_report_is_written_from_the_window(opened: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report.html"), ""))
+    button = next(b for b in opened.window.closer.children() if getattr(b, "text", str)() == "Report…")
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert opened.window.report.toolTip() == "Something else is running; wait for it or cancel it."
+    wait(lambda: not opened.runner.busy)
+    assert "ribosome" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert opened.window.report.isEnabled()

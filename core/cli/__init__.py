@@ -12,6 +12,7 @@ from core.cli.doctor import doctor
 from core.cli.masking import mask
 from core.cli.picks import pick
 from core.cli.projects import export, import_particles, info, new
+from core.cli.reporting import report
 from core.cli.scoring import evaluate
 from core.cli.subvolumes import average
 from core.cli.volumes import convert, link
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pick": pick,
     "mask": mask,
     "evaluate": evaluate,
+    "report": report,
     "export": export,
     "average": average,
     "info": info,

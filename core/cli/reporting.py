@@ -1,0 +1,30 @@
+"""The command that writes a report on a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.options import Json, Names
+from core.cli.report import Report
+
+
+def report(
+    project: Annotated[Path, typer.Argument(help="Project folder.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write; it holds all its pictures.")] = Path("report.html"),
+    figures: Annotated[Path | None, typer.Option(help="Folder for the figures as PNG and SVG, too.", show_default=False)] = None,
+    tomogram: Names = None,
+    as_json: Json = False,
+) -> None:
+    """Write a report on a project as one page of HTML: data, network, settings, curves, gallery, averages, counts.
+
+    [bold]Example:[/]  deepetpicker report ribosomes --out report.html --figures figures
+    """
+    from core.report import write_report
+
+    told = Report(as_json)
+    files = told.follow(write_report(project, out, figures, tomogram))
+    also = f" {len(files) - 1} figures are in {figures}." if figures is not None else ""
+    told.result({"report": str(out), "figures": [str(path) for path in files[1:]]}, f"The report is written to {out}.{also}")

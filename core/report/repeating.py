@@ -1,0 +1,104 @@
+"""What it takes to repeat what a report tells of: versions, settings and command lines."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from core import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from core.config import ReviewConfig
+    from core.project import Project
+    from core.report.facts import Network
+    from core.settings import Settings
+
+PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "mrcfile", "zarr", "starfile", "matplotlib")
+
+
+def versions() -> list[tuple[str, str]]:
+    """Return what was at work: this program, Python, the packages that figures depend on, and the machine."""
+    found = [("deepetpicker", __version__), ("Python", platform.python_version())]
+    for name in PACKAGES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return [*found, ("machine", f"{platform.system()} {platform.release()}, {platform.machine()}")]
+
+
+def commands(
+    project: Project, network: Network | None, reviews: Mapping[int, ReviewConfig], names: Sequence[str], out: Path
+) -> list[str]:
+    """Return the command lines that do the same again.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    network : Network | None
+        Its network.
+    reviews : Mapping[int, ReviewConfig]
+        What is asked of candidates.
+    names : Sequence[str]
+        The tomograms of the report.
+    out : Path
+        The report.
+
+    Returns
+    -------
+    list[str]
+        For a shell, in order.
+    """
+    folder = str(project.folder)
+    lines = []
+    if network is not None:
+        train = ["train", folder]
+        config = project.runs / network.path.stem / "config.toml"
+        if config.exists():
+            train += ["--config", str(config)]
+        train += [word for spec in network.checkpoint.classes for word in ("--class", spec.name)]
+        train += [word for name in network.tomograms for word in ("--tomogram", name)]
+        lines += [train, ["pick", folder, "--model", str(network.path)]]
+    named = {spec.id: spec.name for spec in project.store.classes()}
+    asked = [(named[number], review) for number, review in reviews.items()]
+    export = ["export", folder, "--status", "shown", "--out", "picks.star"]
+    for option, attribute in (("--threshold", "threshold"), ("--min-distance", "min_distance"), ("--edge", "edge")):
+        export += [word for name, review in asked for word in (option, f"{name}={getattr(review, attribute):g}")]
+    listed = [word for name in names for word in ("--tomogram", name)] if len(names) < len(project.store.tomograms()) else []
+    lines += [export + listed, ["report", folder, "--out", str(out), *listed]]
+    return [shlex.join(["deepetpicker", *line]) for line in lines]
+
+
+def settings_rows(settings: Settings) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return every setting with its group.
+
+    Parameters
+    ----------
+    settings : Settings
+        All of them.
+
+    Returns
+    -------
+    list[tuple[str, list[tuple[str, str]]]]
+        Names of groups, and names and values in each; groups without any are left out.
+    """
+    groups = []
+    for group, values in asdict(settings).items():
+        rows = [(f"{name}.{inner}", _said(v)) for name, one in values.items() if isinstance(one, dict) for inner, v in one.items()]
+        rows = [(name, _said(one)) for name, one in values.items() if not isinstance(one, dict)] + rows
+        if rows:
+            groups.append((group, rows))
+    return groups
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
