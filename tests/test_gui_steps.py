@@ -13,7 +13,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 
 from app import notify
 from app.panels.tomogramlist import ALL, USE
@@ -287,3 +287,10 @@ def test_settings_are_saved_loaded_and_reset_on_request(
     window.settings_loaded.emit(str(tmp_path / "mine.toml"))
     assert len(said) == 1
     assert "train.mood" in said[0]
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_no_step_has_more_than_one_primary_button(opened: Application, step: int) -> None:
+    opened.window.go_to_step(step)
+    buttons = [one.text() for one in opened.window.findChildren(QPushButton, "primary") if one.isVisible()]
+    assert len(buttons) <= 1, buttons

@@ -34,6 +34,7 @@ class Closer(QWidget):
             The button.
         """
         button = QToolButton()
+        button.setObjectName("look")
         button.setDefaultAction(action)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._grid.addWidget(button, *divmod(self._grid.count(), ACROSS))

@@ -185,7 +185,8 @@ class PickPanel(QScrollArea):
         self.one = hint("Click a pick, or go through them with N and P.")
         layout.addWidget(self.one)
         layout.addWidget(rule())
-        self.again = primary("Train again and pick")
+        self.again = QPushButton("Train again and pick")
+        self.again.setMinimumHeight(34)
         self.again.clicked.connect(self.train_again_requested)
         layout.addWidget(self.again)
 
