@@ -67,7 +67,7 @@ class TomogramList(QTableWidget):
         for column, width in ((MARKS, 54), (USE, 104), (ALL, 34)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
-        self.setFixedHeight(140)
+        self.setFixedHeight(126)
         self._entries: tuple[Entry, ...] = ()
         self.currentCellChanged.connect(self._on_current)
         self.itemChanged.connect(self._on_item_changed)
