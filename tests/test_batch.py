@@ -76,6 +76,12 @@ def workers() -> list[psutil.Process]:
     return [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
 
 
+def listening() -> set[str]:
+    """Addresses on which this process or its workers wait for others."""
+    open_ = [one for process in (psutil.Process(), *workers()) for one in process.net_connections("tcp")]
+    return {one.laddr.ip for one in open_ if one.status == psutil.CONN_LISTEN}
+
+
 def inodes(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_ino for path in out.iterdir()}
 
@@ -91,6 +97,7 @@ def test_a_killed_worker_and_a_damaged_file_cost_nothing_else(place: Path, tmp_p
                 told.append(message)
                 written |= {f"{message.name}.csv": inodes(out).get(f"{message.name}.csv", 0)}
                 if len(told) == 5:
+                    assert listening() == {"127.0.0.1"}
                     workers()[0].kill()
     except StopIteration as stop:
         found = stop.value

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}  # None would open port 8787 to everybody
 QUIET = {
     "logging": {"distributed": "critical", "distributed.client": "critical", "tornado": "critical", "asyncio": "critical"},
     "distributed.comm.offload": False,
     "distributed.scheduler.allowed-failures": 3,  # a task that ended so many workers is not given to another
     "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.http.routes": [],  # nothing is shown on any port
+    "distributed.worker.http.routes": [],
 }
 
 

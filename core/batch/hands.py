@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
-from core.batch.dasks import deaf_to_interrupts, quiet
+from core.batch.dasks import NO_DASHBOARD, deaf_to_interrupts, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,8 @@ def _work(address: str, environment: dict[str, str], scratch: str) -> None:
 async def _served(address: str, scratch: str) -> None:
     from distributed import Worker
 
-    async with Worker(address, nthreads=1, memory_limit=0, host="127.0.0.1", dashboard=False, local_directory=scratch) as worker:
+    here = {"host": "127.0.0.1", "local_directory": scratch, **NO_DASHBOARD}
+    async with Worker(address, nthreads=1, memory_limit=0, **here) as worker:  # type: ignore[arg-type]
         await worker.finished()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import psutil
 
-from core.batch.dasks import own_loop, quiet
+from core.batch.dasks import NO_DASHBOARD, own_loop, quiet
 from core.batch.hands import Hands
 from core.errors import ConfigError, PickerError
 
@@ -63,7 +63,7 @@ class Local:
         from distributed import Client, Scheduler, SpecCluster
 
         with quiet(), own_loop() as loop, tempfile.TemporaryDirectory(prefix="picks-", ignore_cleanup_errors=True) as scratch:
-            here = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": None}
+            here = {"host": "127.0.0.1", "port": 0, **NO_DASHBOARD}
             with SpecCluster(
                 workers={}, scheduler={"cls": Scheduler, "options": here}, loop=loop, silence_logs=logging.CRITICAL
             ) as cluster:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
-from core.batch.dasks import own_loop, quiet
+from core.batch.dasks import NO_DASHBOARD, own_loop, quiet
 from core.batch.sites import nothing
 from core.errors import ConfigError, os_reason
 
@@ -85,14 +86,10 @@ class Slurm:
         ConfigError
             If dask-jobqueue is not installed.
         """
-        try:
-            from dask_jobqueue.slurm import SLURMCluster
-        except ImportError as exc:
-            raise ConfigError("--cluster slurm needs dask-jobqueue: pip install 'deepetpicker[slurm]'.") from exc
         gpus = [f"--gres=gpu:{self.gpus}"] if self.gpus else []
         threads = [f"export {name}={self.cores}" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")]
         with quiet(), own_loop() as loop:
-            cluster = SLURMCluster(
+            cluster = _slurm_cluster()(
                 job_name="deepetpicker",
                 queue=self.queue or None,
                 account=self.account or None,
@@ -103,11 +100,17 @@ class Slurm:
                 memory=self.memory,
                 job_extra_directives=[*gpus, *self.directives],
                 job_script_prologue=[*threads, *self.prologue],
-                worker_extra_args=["--no-dashboard", "--memory-limit", "0"],  # SLURM itself watches over the memory
+                worker_extra_args=[
+                    "--no-dashboard",
+                    "--dashboard-address",
+                    "127.0.0.1:0",
+                    "--memory-limit",
+                    "0",
+                ],  # SLURM itself watches over the memory
                 python=self.python or None,
                 interface=self.interface or None,
                 log_directory=self.logs,
-                scheduler_options={"dashboard": False, "dashboard_address": None, **({"host": host} if host else {})},
+                scheduler_options={**NO_DASHBOARD, **({"host": host} if host else {})},
                 silence_logs="critical",
                 loop=loop,
             )
@@ -128,6 +131,18 @@ class Slurm:
             cluster.adapt(minimum_jobs=self.jobs, maximum_jobs=self.jobs, interval="2s")
             with Client(cluster.scheduler_address, loop=cluster.loop, set_as_default=False) as client:
                 yield client, nothing
+
+
+def _slurm_cluster() -> Any:
+    """Import dask-jobqueue, which takes Ctrl-C for itself when it is imported, and give Ctrl-C back."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        from dask_jobqueue.slurm import SLURMCluster
+    except ImportError as exc:
+        raise ConfigError("--cluster slurm needs dask-jobqueue: pip install 'deepetpicker[slurm]'.") from exc
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return SLURMCluster
 
 
 def slurm(path: Path | None, workers: int | None = None) -> Slurm:
