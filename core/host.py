@@ -87,7 +87,7 @@ def hosted(
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_serve, args=(sender, _packed((job, args, kwargs))), daemon=True)
+    child = context.Process(target=_serve, args=(sender, packed((job, args, kwargs))), daemon=True)
     try:
         child.start()
         sender.close()  # the child holds the only other end: its death is the end of the file here
@@ -159,7 +159,19 @@ def _opened_again(path: Path, voxel_size: Angstrom, signed: bool | None, name: s
     return open_tomogram(path, voxel_size=voxel_size or None, signed=signed, id=name)
 
 
-def _packed(value: Any) -> bytes:
+def packed(value: Any) -> bytes:
+    """Pickle what a child process of ours gets; tomograms that have a file are opened again there.
+
+    Parameters
+    ----------
+    value : Any
+        Plain data, configurations, tables, tomograms.
+
+    Returns
+    -------
+    bytes
+        For `pickle.loads` in the child.
+    """
     buffer = io.BytesIO()
     _Packer(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
     return buffer.getvalue()
@@ -171,7 +183,7 @@ def _packed(value: Any) -> bytes:
 def _serve(sender: Connection, order: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for the parent to answer
     signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    leave_with_parent()
 
     with suppress(_Stopped):
         _work(sender, order)
@@ -203,7 +215,12 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _Stopped
 
 
-def _leave_with_parent() -> None:
+def leave_with_parent() -> None:
+    """End this process when its parent is gone."""
+    threading.Thread(target=_watch_parent, daemon=True).start()
+
+
+def _watch_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

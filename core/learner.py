@@ -12,6 +12,7 @@ from core.augment import vary_intensity
 from core.device import place
 from core.losses import POSITIVE_WEIGHT, channel_targets, masked_cross_entropy, masked_dice, probabilities
 from core.network import build
+from core.peers import pool_norms
 from core.sampling import Trust
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from core.config import RunConfig
     from core.device import Compute
     from core.network import Network
+    from core.peers import Peers
     from core.sampling import Crop
 
 WARM_UP = 0.1  # part of the budget
@@ -67,6 +69,7 @@ class Learner:
         self._scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)
         self.share = FIRST_SHARE
         self.whole = True
+        self.peers: Peers | None = None
 
     @property
     def best_network(self) -> Network:
@@ -88,6 +91,17 @@ class Learner:
         """
         self.network.load_state_dict(weights)
         self.average = _running_average(self.network, self.config.average)
+
+    def join(self, peers: Peers) -> None:
+        """Take only a share of every step from now on, together with others.
+
+        Parameters
+        ----------
+        peers : Peers
+            Who trains beside.
+        """
+        self.peers = peers
+        pool_norms(self.network, peers.world)
 
     def state(self) -> dict[str, Any]:
         """Return all that continuing needs, as tensors and plain data.
@@ -159,6 +173,8 @@ class Learner:
         try:
             loss, share = self._loss(crops, seed)
             torch.autograd.backward(self._scaler.scale(loss))
+            if self.peers is not None:
+                self.peers.add_up(parameter.grad for parameter in self.network.parameters())
             self._scaler.unscale_(self.optimiser)
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
             finite = bool(torch.isfinite(loss) & (torch.isfinite(norm) | self._scaler.is_enabled()))
@@ -188,12 +204,14 @@ class Learner:
         device, patch = self.compute.device, len(crops[0].classes)
         images = torch.stack([c.pose.block(torch.from_numpy(c.block).to(device), patch) for c in crops])[:, None]
         if seed is not None and self.config.augment:
-            images = vary_intensity(images, torch.Generator(device).manual_seed(seed))
+            images = self._varied(images, torch.Generator(device).manual_seed(seed))
         height = torch.stack([torch.from_numpy(c.heights) for c in crops]).to(device)
         classes = torch.stack([torch.from_numpy(c.classes) for c in crops]).to(device)
         trust = torch.stack([torch.from_numpy(c.trust) for c in crops]).to(device)[:, None]
         with self.compute.autocast():
             logits = (network or self.network)(images.contiguous(memory_format=self.compute.memory_format), height)
+        if self.peers is not None and seed is not None:
+            logits, classes, trust = (self.peers.gathered(one) for one in (logits, classes, trust))
         targets = channel_targets(classes, logits.shape[1])
         likely = _likely(logits)
         weights = _weights(trust, likely, self.config.hard_margin * self.share)
@@ -202,6 +220,11 @@ class Learner:
         if mixed:
             loss = loss + masked_cross_entropy(logits, targets, weights, POSITIVE_WEIGHT)
         return loss, _share(trust, likely, POSITIVE_WEIGHT if mixed else 1.0)
+
+    def _varied(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        if self.peers is None:
+            return vary_intensity(images, generator)
+        return vary_intensity(self.peers.spread(images), generator)[self.peers.rows(len(images) * self.peers.world)]
 
 
 def _running_average(network: Network, decay: float) -> AveragedModel | None:

@@ -14,7 +14,7 @@ from core.network.blocks import heights
 from core.particles import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -143,20 +143,23 @@ class Sampler:
         self._share = volumes / volumes.sum()
         self._class_share = _balanced([int(g.indices[row]) for g, row in self._centres])
 
-    def batch(self, step: int) -> list[Crop]:
+    def batch(self, step: int, rows: Iterable[int] | None = None) -> list[Crop]:
         """Draw the crops of one step.
 
         Parameters
         ----------
         step : int
             Number of the step.
+        rows : Iterable[int] | None
+            Which of its crops; None for all.
 
         Returns
         -------
         list[Crop]
-            As many as the configuration's batch.
+            As many as the configuration's batch, or those asked for.
         """
-        return [self._draw(np.random.default_rng([self.train.seed, step, i])) for i in range(self.train.batch)]
+        chosen = range(self.train.batch) if rows is None else rows
+        return [self._draw(np.random.default_rng([self.train.seed, step, i])) for i in chosen]
 
     def _draw(self, rng: np.random.Generator) -> Crop:
         chance = rng.random()

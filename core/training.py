@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core import device as devices
 from core.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint, save_tensors
 from core.configfile import config_to_toml
+from core.crew import crewed, shared_by, step_together
+from core.device import choose
 from core.errors import CheckpointError, TrainingError
 from core.examples import check_examples, chosen, divide, with_patch
 from core.inference import scanner
@@ -66,6 +67,7 @@ def train(
     resume: bool = False,
     start: Checkpoint | None = None,
     cache: Path | None = None,
+    devices: int | None = 1,
 ) -> Generator[Message, None, Checkpoint]:
     """Train a network to find particles.
 
@@ -89,6 +91,8 @@ def train(
         Begin with these weights instead of those that `TrainConfig.start` names.
     cache : Path | None
         Folder for filtered volumes, if the preprocessing filters.
+    devices : int | None
+        Processes that train together, each on a CUDA device of its own; None for as many as there are.
 
     Yields
     ------
@@ -120,7 +124,7 @@ def train(
     grounds, held = ([ground(e, prepared[e.tomogram.id], classes) for e in part] for part in (training, validation))
     if validation is training:
         held = []
-    learner = Learner(config, len(classes), devices.choose(config.train.device, config.train.precision))
+    learner = Learner(config, len(classes), choose(config.train.device, config.train.precision))
     voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
     if start is None and not resume and config.train.start == "pretrained" and config.network.preset == "fast":
         start = pretrained()
@@ -130,17 +134,11 @@ def train(
     make_folder(run)
     with atomic_path(run / "config.toml") as path:
         path.write_text(config_to_toml(config), encoding="utf-8")
-    template = Checkpoint(
-        config=config,
-        classes=tuple(classes),
-        voxel_size=voxel_size,
-        weights={},
-        calibration={},
-        thresholds={},
-        metrics={},
-    )
+    empty: dict[str, Any] = {"weights": {}, "calibration": {}, "thresholds": {}, "metrics": {}}
+    template = Checkpoint(config=config, classes=tuple(classes), voxel_size=voxel_size, **empty)
     try:
-        yield from _steps(learner, course, grounds, held, template, run)
+        with crewed(shared_by(config.train, devices), grounds, config, len(classes), learner):
+            yield from _steps(learner, course, grounds, held, template, run)
     finally:
         if learner.whole:
             _write_down(learner, course, config, run)
@@ -208,7 +206,7 @@ def _steps(
 def _step(learner: Learner, course: _Course, sampler: Sampler, config: RunConfig) -> float:
     began = time.monotonic()
     rate = learning_rate(config.train.learning_rate, _fraction(course, config))
-    loss = learner.step(sampler.batch(course.step), _noise_seed(config.train.seed, course.step), rate)
+    loss = step_together(learner, sampler, course.step, _noise_seed(config.train.seed, course.step), rate)
     course.recent.append(loss)
     course.seconds += time.monotonic() - began
     course.step += 1

@@ -67,6 +67,10 @@ def train(
     preset: Preset = None,
     seed: Seed = None,
     device: Device = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(min=1, help="GPUs to train on together; all that divide the batch when left out.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a network on the accepted particles of a project.
@@ -96,7 +100,7 @@ def train(
     )
     started = None if start is None else load_checkpoint(start)
     run, learnt, specs = resumed or _begun(project or Path(), tomogram, classes)
-    _train(report, run, learnt, specs, settings, resume is not None, started)
+    _train(report, run, learnt, specs, settings, resume is not None, started, devices)
 
 
 def _train(
@@ -107,12 +111,13 @@ def _train(
     settings: RunConfig,
     resume: bool,
     start: Checkpoint | None,
+    devices: int | None,
 ) -> None:
     from core.errands import kept_network, worth
     from core.runs import logged
     from core.training import train
 
-    job = logged(train(learnt, specs, settings, run, resume=resume, start=start, cache=_beside(run, "cache")), run)
+    job = logged(train(learnt, specs, settings, run, resume=resume, start=start, cache=_beside(run, "cache"), devices=devices), run)
     try:
         checkpoint = report.follow(job)
     except KeyboardInterrupt:
