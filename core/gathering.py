@@ -133,7 +133,7 @@ def examples(project: Project, names: Sequence[str] | None = None) -> list[Examp
     project : Project
         An open project.
     names : Sequence[str] | None
-        Tomograms; None or nothing for all with accepted particles or a complete region.
+        Tomograms; None or nothing for all with accepted or rejected particles or a complete region.
 
     Returns
     -------
@@ -148,7 +148,8 @@ def examples(project: Project, names: Sequence[str] | None = None) -> list[Examp
     found = []
     for name in chosen_tomograms(project, names):
         record, table = project.store.tomogram(name), project.store.table(name)
-        if names or record.complete or (table.statuses == Status.ACCEPTED).any():
+        # a tomogram in which picks were only rejected teaches, too: what is no particle
+        if names or record.complete or (table.statuses != Status.CANDIDATE).any():
             tomogram = project.tomogram(name)
             found.append(
                 Example(tomogram=tomogram, particles=table, region=record.region, complete=record.complete, role=ROLES[record.role])

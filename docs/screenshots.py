@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtWidgets import QWidget
+
     from app.launch import Application
 
 IMAGES = Path(__file__).parent / "images"
@@ -38,11 +40,11 @@ class Photographer:
             QApplication.processEvents()
             time.sleep(0.01)
 
-    def shoot(self, name: str) -> None:
-        """Take a picture of the window."""
+    def shoot(self, name: str, widget: QWidget | None = None) -> None:
+        """Take a picture of the window, or of a dialog."""
         end = time.monotonic() + 1.0
         self.wait(lambda: time.monotonic() > end)
-        self.desk.window.grab().save(str(IMAGES / f"{name}.png"))
+        (widget or self.desk.window).grab().save(str(IMAGES / f"{name}.png"))
 
 
 def tour(minutes: float) -> None:
@@ -87,6 +89,10 @@ def tour(minutes: float) -> None:
     camera.wait(lambda: not desk.runner.busy)
     desk.pick.walk(1)
     camera.shoot("pick")
+    desk.evaluation.open()
+    camera.wait(lambda: bool(window.evaluation.evaluate.summary.text()))
+    camera.shoot("evaluate", window.evaluation)
+    window.evaluation.hide()
     desk.pick.accept_all(1)
     window.go_to_step(4)
     window.export.pixel_size.setValue(session.tomogram.voxel_size)  # the sample is not binned

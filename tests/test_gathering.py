@@ -11,6 +11,7 @@ from core.gathering import chosen_classes, chosen_tomograms, examples, keep_pick
 from core.io.volumes import write_mrc
 from core.particles import ClassSpec, ParticleTable, Source, Status
 from core.project import Project
+from core.sampling import ground
 from core.tomogram import Box
 
 if TYPE_CHECKING:
@@ -116,3 +117,18 @@ def test_picks_on_judged_particles_are_left_out_whatever_number_the_network_give
     assert project.store.table("a", class_id=2, status=Status.CANDIDATE).positions.tolist() == [[1, 2, 6]]
     keep_picks(project, found, [ClassSpec(id=number, name="virus", diameter=240.0)], unjudged=100.0)
     assert len(project.store.table("a", class_id=3, status=Status.CANDIDATE)) == 3
+
+
+def test_a_tomogram_whose_picks_were_only_rejected_teaches_what_is_no_particle(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "p") as project:
+        project.store.add_class(ClassSpec(id=1, name="ribosome", diameter=100.0))
+        for name in ("marked", "rejected", "open"):
+            write_mrc(tmp_path / f"{name}.mrc", np.zeros((8, 8, 8), np.float32), 10.0)
+            project.add_tomogram(tmp_path / f"{name}.mrc")
+        project.store.add_many(ParticleTable.build("marked", [(4, 4, 4)], 1))
+        project.store.add_many(ParticleTable.build("rejected", [(4, 4, 4)], 1, source=Source.PICKED, status=Status.REJECTED))
+        project.store.add_many(ParticleTable.build("open", [(4, 4, 4)], 1, source=Source.PICKED, status=Status.CANDIDATE))
+        learnt = examples(project)
+    assert [one.tomogram.id for one in learnt] == ["marked", "rejected"]
+    taught = [ground(one, None, [ClassSpec(id=1, name="ribosome", diameter=100.0)]) for one in learnt]
+    assert [(len(one.centres), len(one.rejected)) for one in taught] == [(1, 0), (0, 1)]

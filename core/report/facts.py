@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 from core.checkpoint import load_checkpoint
 from core.config import ReviewConfig
 from core.errors import PickerError
+from core.masks import config_for, masks_of
 from core.messages import EpochDone
 from core.particles import Status
 from core.review import shown
 from core.runs import PICKING, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from core.checkpoint import Checkpoint
+    from core.masks import MaskConfig
+    from core.messages import Message
     from core.particles import ClassSpec, ParticleTable
     from core.project import Project
     from core.settings import Settings
@@ -76,7 +79,9 @@ class Network:
     tomograms: tuple[str, ...]
 
 
-def look(project: Project, names: Sequence[str], reviews: Mapping[int, ReviewConfig]) -> list[Looked]:
+def look(
+    project: Project, names: Sequence[str], reviews: Mapping[int, ReviewConfig], masks: Mapping[str, MaskConfig]
+) -> Generator[Message, None, list[Looked]]:
     """Open tomograms with what is known of them.
 
     Parameters
@@ -87,6 +92,13 @@ def look(project: Project, names: Sequence[str], reviews: Mapping[int, ReviewCon
         Which tomograms.
     reviews : Mapping[int, ReviewConfig]
         What is asked of the candidates of each class id.
+    masks : Mapping[str, MaskConfig]
+        Masks by tomogram, as `Settings` has them.
+
+    Yields
+    ------
+    Message
+        Progress.
 
     Returns
     -------
@@ -101,7 +113,9 @@ def look(project: Project, names: Sequence[str], reviews: Mapping[int, ReviewCon
     classes, found = {spec.id: spec for spec in project.store.classes()}, []
     for name in names:
         tomogram, table = project.tomogram(name), project.store.table(name)
-        rows = shown(table, reviews, classes, tomogram.shape, tomogram.voxel_size) & (table.statuses != Status.REJECTED)
+        config = config_for(masks, name)
+        mask = (yield from masks_of(tomogram, config, project.folder / "cache")) if config.active else None
+        rows = shown(table, reviews, classes, tomogram.shape, tomogram.voxel_size, mask) & (table.statuses != Status.REJECTED)
         complete = project.store.tomogram(name).complete
         found.append(Looked(tomogram=tomogram, table=table, counted=table.select(rows), complete=complete))
     return found

@@ -83,7 +83,7 @@ def _content(project: Project, out: Path, figures: Path | None, names: Sequence[
     path = project.folder / SETTINGS
     settings = load_settings(path)[0] if path.exists() else Settings()
     reviews = facts.reviews_of(settings, project.store.classes())
-    looked = facts.look(project, names, reviews)
+    looked = yield from facts.look(project, names, reviews, settings.masks)
     used = {number for one in looked for number in one.table.class_ids.tolist()}
     classes = [spec for spec in project.store.classes() if spec.id in used]
     data = yield from _data(looked)
