@@ -34,6 +34,7 @@ class Application:
         from app.controllers.export import ExportController
         from app.controllers.importing import ImportController
         from app.controllers.linking import LinkController
+        from app.controllers.masking import MaskController
         from app.controllers.movie import MovieController
         from app.controllers.pick import PickController
         from app.controllers.pickall import PickAllController
@@ -67,6 +68,7 @@ class Application:
         self.linking = LinkController(session, window.tomograms, window.linking, window.carrying)
         self.movies = MovieController(session, runner, window.movies, window.views)
         self.report = ReportController(session, runner, window.report)
+        self.masking = MaskController(session, window.masking, window.masks, window.views)
         self.evaluation = EvaluationController(session, window.evaluation, window.evaluate)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.marks, window.train, window.pick, window.export)
@@ -117,6 +119,7 @@ class Application:
             self.movies,
             self.evaluation,
             self.report,
+            self.masking,
             self.keeper,
         ):
             controller.said.connect(window.jobs.say)
@@ -215,6 +218,7 @@ class Application:
 
         self.viewing.close()
         self.evaluation.close()
+        self.masking.close()
         self.runner.close()
         self.project.close()
         notify.close_all()

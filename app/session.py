@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from core.config import ReviewConfig
 from core.display import diameters
+from core.masks import Masks
 from core.particles import ClassSpec, ParticleTable, Status
 from core.review import above, placed
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from core.masks import MaskConfig
     from core.project import Project
     from core.tomogram import Tomogram
     from core.types import BoolArray, FloatArray, IntArray
@@ -36,6 +38,8 @@ class Session:
     selection_changed = Signal()
     review_changed = Signal()
     model_changed = Signal()
+    masks_changed = Signal()  # what is asked for
+    mask_changed = Signal()  # what came of it
 
     def __init__(self) -> None:
         self.project: Project | None = None
@@ -44,6 +48,9 @@ class Session:
         self.table = ParticleTable.build("", np.empty((0, 3)))
         self.review: dict[int, ReviewConfig] = {}  # what is asked of candidates; a class that is not in it has the defaults
         self._placed: BoolArray | None = None  # kept while only thresholds move
+        self.masks: dict[str, MaskConfig] = {}  # by tomogram, and for all others
+        self.made: dict[str, Masks | str] = {}  # by tomogram: what is on and worked out, or why it is not
+        self.skip_masked = False  # whether picking leaves masked regions out
         self.selected: int | None = None
         self.model: Path | None = None
         self.class_id: int | None = None
@@ -53,6 +60,7 @@ class Session:
         self.project = project
         self.set_tomogram(None)
         self.review = {}
+        self.masks, self.made = {}, {}
         self.set_classes(() if project is None else project.store.classes())
         self.project_changed.emit()
 
@@ -109,6 +117,20 @@ class Session:
                 self._placed = None
             self.review_changed.emit()
 
+    def set_masks(self, masks: Mapping[str, MaskConfig]) -> None:
+        """Change what is asked of places."""
+        if dict(masks) != self.masks:
+            self.masks = dict(masks)
+            self.masks_changed.emit()
+
+    def set_made(self, made: Mapping[str, Masks | str]) -> None:
+        """Take what was worked out of masks, by tomogram."""
+        if dict(made) != self.made:
+            self.made = dict(made)
+            self._placed = None
+            self.mask_changed.emit()
+            self.review_changed.emit()
+
     def set_threshold(self, class_id: int, threshold: float) -> None:
         """Change the score from which picks of a class count."""
         self.set_review({class_id: replace(self.review_of(class_id), threshold=threshold)})
@@ -136,6 +158,12 @@ class Session:
         return self.project is not None and not self.project.store.read_only
 
     @property
+    def mask(self) -> Masks | None:
+        """Where candidates of the tomogram that is shown count; None for everywhere."""
+        made = self.made.get(self.tomogram.id) if self.tomogram is not None else None
+        return made if isinstance(made, Masks) else None
+
+    @property
     def sizes(self) -> FloatArray:
         """(n,) diameters of the particles in voxels."""
         return diameters(self.table, self.classes, self.tomogram.voxel_size if self.tomogram else 0.0)
@@ -151,7 +179,7 @@ class Session:
         if self.tomogram is None:
             return np.ones(len(self.table), np.bool_)
         if self._placed is None:
-            self._placed = placed(self.table, self.review, self.classes, self.tomogram.shape, self.tomogram.voxel_size)
+            self._placed = placed(self.table, self.review, self.classes, self.tomogram.shape, self.tomogram.voxel_size, self.mask)
         return self._placed
 
     @property

@@ -25,6 +25,7 @@ from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
 from app.panels.linking import CarryDialog, LinkDialog
 from app.panels.marks import MarkPanel
+from app.panels.masks import MaskDialog
 from app.panels.movie import MovieDialog
 from app.panels.pick import PickPanel
 from app.panels.start import StartPage
@@ -67,6 +68,7 @@ class MainWindow(MenuWindow):
         self.export, self.movies = ExportPanel(formats), MovieDialog(self)
         self.linking, self.carrying = LinkDialog(self), CarryDialog(self)
         self.importing = ImportDialog([(known.name, known.title) for known in READABLE], self)
+        self.masking, self.masks = MaskDialog(self), self.offer("Masks…", "M")
         self.evaluation, self.evaluate = EvaluationDialog(self), self.offer("Evaluate…", "E")
         self.report = self.offer("Report…")
         self._arrange()

@@ -14,6 +14,7 @@ from core.delivery import chosen, deliver
 from core.errors import PickerError
 from core.io.particles.formats import Need
 from core.io.particles.registry import format_named
+from core.masks import Masks
 from core.previews import preview_delivery
 
 if TYPE_CHECKING:
@@ -57,13 +58,24 @@ class ExportController(QObject):
         config, tomograms, self._count = panel.config, [], 0
         reviews = dict(session.review) if config.what == "shown" else None
         for tomogram, table in self._tables():
-            kept = chosen(table, panel.class_id, reviews, tuple(session.classes.values()), tomogram, STATUSES.get(config.what))
+            made = None if reviews is None else session.made.get(tomogram.id)
+            if isinstance(made, str):
+                raise PickerError(made)
+            status, specs = STATUSES.get(config.what), tuple(session.classes.values())
+            kept = chosen(table, panel.class_id, reviews, specs, tomogram, status, made)
             self._count += len(kept)
             tomograms += [tomogram] if len(kept) else []
         takes = Need.PIXEL_SIZE in format_named(config.format).needs | format_named(config.format).wants
         star = Path(config.tomograms_star).expanduser() if config.tomograms_star and takes else None
         return ExportOrder(
-            config=config, tomograms=tomograms, class_id=panel.class_id, reviews=reviews, options=panel.options, star=star
+            config=config,
+            tomograms=tomograms,
+            class_id=panel.class_id,
+            reviews=reviews,
+            options=panel.options,
+            star=star,
+            asked=dict(session.masks),
+            masks={name: made for name, made in session.made.items() if isinstance(made, Masks)},
         )
 
     def _tables(self) -> Iterator[tuple[Tomogram, ParticleTable]]:

@@ -15,6 +15,7 @@ from core.io.particles.formats import Need
 from core.io.particles.registry import format_named, missing
 from core.io.particles.tomograms import geometry_told, unbinned_size
 from core.io.particles.values import TomogramPicks
+from core.masks.words import mask_words
 from core.particles import ParticleTable, Status
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from core.io.particles import TiltSeriesGeometry
     from core.io.particles.asking import Entry
     from core.io.particles.formats import Format
+    from core.masks import MaskConfig, Masks
     from core.particles import ClassSpec
     from core.settings import ExportConfig
     from core.tomogram import Tomogram
@@ -45,6 +47,8 @@ class ExportOrder:
     reviews: Mapping[int, ReviewConfig] | None
     options: dict[str, Any] = field(default_factory=dict)
     star: Path | None = None
+    asked: Mapping[str, MaskConfig] = field(default_factory=dict)
+    masks: Mapping[str, Masks] = field(default_factory=dict)  # what came of that, by tomogram
 
     @property
     def format(self) -> Format:
@@ -113,6 +117,7 @@ class ExportOrder:
             "tilt_series": geometry_told(self.ids, **told),
             "names": self.names,
             "numbers": self.numbers(all_told=all_told),
+            "masks": self.masks,
             "options": self.options,
         }
 
@@ -125,6 +130,8 @@ class ExportOrder:
         if self.config.what != "accepted":
             words += ["--status", self.config.what]
         words += _review_words(self.reviews or {}, classes)
+        if self.reviews is not None:
+            words += [word for mask in mask_words(self.asked, self.ids) for word in ("--mask", mask)]
         if self.star is not None:
             words += ["--tomograms-star", str(self.star.absolute())]
         elif self.pixel_size is not None:

@@ -16,7 +16,7 @@ from core.errors import PickerError
 from core.messages import Notice, PicksFound
 from core.networkfile import thresholds_of
 from core.particles import ParticleTable, Status, numbered
-from core.review import doubtful, unjudged
+from core.review import doubtful, masked, unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,7 @@ class PickController(QObject):
             return
         self._found = []
         kept = {"cache": project.folder / "cache", "score_map": project.score_map(tomogram.id), "runs": project.runs}
+        kept["mask"] = self._session.mask if self._session.skip_masked else None
         self._runner.start(
             "Picking",
             hosted(pick_with, tomogram, model, config, **kept),
@@ -119,7 +120,7 @@ class PickController(QObject):
         )
         voxel_size = session.tomogram.voxel_size if session.tomogram else 0.0
         shape = session.tomogram.shape if session.tomogram else (1, 1, 1)
-        found = found.select(unjudged(found, table, session.review, session.classes, shape, voxel_size))
+        found = found.select(unjudged(found, table, session.review, session.classes, shape, voxel_size, session.mask))
         class_ids = np.concatenate([table.class_ids, found.class_ids])
         statuses = np.concatenate([table.statuses, found.statuses])
         old = table.statuses != Status.CANDIDATE  # of an earlier run, about to be replaced
@@ -249,9 +250,8 @@ class PickController(QObject):
         table, mine = session.table, session.table.class_ids == self._panel.class_id
         candidate = mine & (table.statuses == Status.CANDIDATE)
         judged = tuple(int((mine & (table.statuses == status)).sum()) for status in (Status.ACCEPTED, Status.REJECTED))
-        self._panel.set_scores(
-            table.scores[candidate], session.review_of(number), int((candidate & session.shown).sum()), (judged[0], judged[1])
-        )
+        out, shown = candidate & masked(table, session.mask), int((candidate & session.shown).sum())
+        self._panel.set_scores(table.scores[candidate & ~out], session.review_of(number), shown, judged, int(out.sum()))
         self._show_selected()
         self._panel.set_ready(self.reason_not())
 

@@ -29,7 +29,7 @@ PARTS = {
     0: ("display", "preprocess"),
     1: ("mark",),
     2: ("network", "label", "train", "afterwards"),
-    3: ("pick", "review"),
+    3: ("pick", "review", "masks"),
     4: ("export",),
 }  # by step
 
@@ -64,7 +64,8 @@ class SettingsController(QObject):
             signal.connect(self._on_edited)
         for box in (marks.snap, train.then_pick):
             box.toggled.connect(self._on_edited)
-        session.review_changed.connect(self._on_edited)
+        for signal in (session.review_changed, session.masks_changed):
+            signal.connect(self._on_edited)
         session.project_changed.connect(self._on_session_project)
 
     # ---- reading and filling ----
@@ -84,6 +85,7 @@ class SettingsController(QObject):
             "afterwards": {"pick": self._train.then_pick.isChecked()},
             "pick": self._pick.form.values(),
             "export": asdict(self._export.config),
+            "masks": {name: asdict(config) for name, config in self._session.masks.items()},
             "review": {
                 self._session.classes[number].name: asdict(review)
                 for number, review in self._session.review.items()
@@ -104,6 +106,7 @@ class SettingsController(QObject):
             self._train.set_values(asdict(settings))
             self._pick.form.set_values(asdict(settings.pick))
             self._export.set_config(settings.export)
+            self._session.set_masks(settings.masks)
             wanted = {number: settings.review.get(spec.name) for number, spec in self._session.classes.items()}
             usual = dict.fromkeys(self._session.review, ReviewConfig())
             self._session.set_review(usual | {number: review for number, review in wanted.items() if review is not None})

@@ -14,6 +14,7 @@ from core.configfile import config_from_dict
 
 UNITS = {"minutes": " min", "low_pass": " Å", "high_pass": " Å", "rotation": "°"}
 UNITS |= dict.fromkeys(("patch", "tile", "overlap", "edge"), " voxels") | dict.fromkeys(("shell", "min_distance"), " diameters")
+UNITS |= {"margin": " Å", "distance": " Å", "diameter": " nm", "tilt_y": "°", "tilt_x": "°", "low": " voxels", "high": " voxels"}
 
 LABELS = {
     "low_pass": "Low-pass",
@@ -26,6 +27,10 @@ LABELS = {
     "patch": "Crop size",
     "batch": "Crops a step",
     "relion_folder": "RELION folder",
+    "tilt_y": "Rising along y",
+    "tilt_x": "Rising along x",
+    "low": "Lower z",
+    "high": "Upper z",
 }
 OFF = ("low_pass", "high_pass")  # where 0 means that nothing is done
 FOLLOWS = {
@@ -35,7 +40,7 @@ FOLLOWS = {
     "overlap": "from the network",
 }  # what a 0 stands for
 EXACT = ("coords_angpix",)  # a thousandth of which matters far from the first voxel
-SIGNED = ("origin_x", "origin_y", "origin_z")  # which may lie below 0
+SIGNED = ("origin_x", "origin_y", "origin_z", "margin", "tilt_y", "tilt_x")  # which may lie below 0
 
 
 def meanings(kind: type[Any]) -> dict[str, str]:

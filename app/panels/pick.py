@@ -222,8 +222,8 @@ class PickPanel(QScrollArea):
         self.reclassify_all.set_classes(classes, self.class_id)
         self.reclassify.set_classes(classes)
 
-    def set_scores(self, scores: FloatArray, review: ReviewConfig, shown: int, judged: tuple[int, int]) -> None:
-        """Show scores of the candidates, what is asked of them and the counts."""
+    def set_scores(self, scores: FloatArray, review: ReviewConfig, shown: int, judged: tuple[int, int], masked: int = 0) -> None:
+        """Show scores of the candidates that no mask takes out, what is asked of them and the counts."""
         self.histogram.set_scores(scores)
         self.histogram.set_threshold(review.threshold)
         with signals_blocked(self.threshold):
@@ -233,13 +233,14 @@ class PickPanel(QScrollArea):
             with signals_blocked(spin):
                 spin.setValue(number)
         accepted, rejected = judged
-        self.count.setText(f"{shown} of {len(scores)} shown · {accepted} accepted · {rejected} rejected")
-        none = "" if len(scores) else "There are no open picks: press Pick first."
+        hidden = f" · {masked} masked" if masked else ""
+        self.count.setText(f"{shown} of {len(scores)} shown{hidden} · {accepted} accepted · {rejected} rejected")
+        none = "" if len(scores) + masked else "There are no open picks: press Pick first."
         no_shown = none or ("" if shown else "No pick is shown.")
         allow(self.accept_all, no_shown, ACCEPT_ALL)
         allow(self.reject_all, no_shown, REJECT_ALL)
         self.reclassify_all.set_reason(no_shown, RECLASSIFY_ALL)
-        allow(self.remove_hidden, none or ("" if shown < len(scores) else "No pick is hidden."), REMOVE_HIDDEN)
+        allow(self.remove_hidden, none or ("" if shown < len(scores) + masked else "No pick is hidden."), REMOVE_HIDDEN)
         for widget, tip in self._views.items():
             allow(widget, none, tip)
         for button, tip in (

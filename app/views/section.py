@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.components import ViewerModel
@@ -13,11 +13,13 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from app.layers.crosshair import Crosshair
-from app.layers.overlay import Overlay
+from app.layers.overlay import Overlay, Veil
 from app.layers.particles import ParticleRings, no_rings
 from app.layers.volume import Sections
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from app.layers.particles import Rings, RingStyle
     from core.display import Look
     from core.tomogram import Tomogram
@@ -55,7 +57,7 @@ class Section(QWidget):
         self._image: Image | None = None
         self._crosshair = Crosshair(self.viewer.canvas.view.scene, *ORDERS[axis][1:])
         self.rings = ParticleRings(self.viewer.canvas.view.scene, axis, ORDERS[axis][1:])
-        self.overlay = Overlay(self.model)
+        self.overlay, self.veil = Overlay(self.model), Veil(self.model)
         self._position = np.zeros(3)
         self._fitted: tuple[float, ...] = ()
         self._arrange()
@@ -101,6 +103,7 @@ class Section(QWidget):
         self.set_rings(no_rings())
         self.rings.set_scale(scale)
         self.set_score_map(None)
+        self.set_masked(None, (1.0,) * 3)
         if self._image is not None and units == self._units:
             self._swap(self._image, self._sections, scale, bounds)
             return
@@ -139,6 +142,7 @@ class Section(QWidget):
         self._sections = None
         self.set_rings(no_rings())
         self.set_score_map(None)
+        self.set_masked(None, (1.0,) * 3)
         if self._image is not None:
             self._image.visible = False
             self._image.data = np.zeros((1, 1, 1), np.float32)
@@ -236,6 +240,16 @@ class Section(QWidget):
             Of the tomogram that is shown; None for none.
         """
         self.overlay.set_map(found, self._scale, self._units)
+
+    def set_masked(self, masked: NDArray[Any] | None, factor: tuple[float, ...]) -> None:
+        """Lay a veil over the places where picks do not count.
+
+        Parameters
+        ----------
+        masked, factor : ndarray | None, tuple[float, ...]
+            As for `app.layers.overlay.Veil`.
+        """
+        self.veil.show(masked, factor, self._scale, self._units)
 
     def set_zoom(self, zoom: float) -> None:
         """Take over the magnification of another canvas.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
@@ -16,6 +16,8 @@ from core.display import Look, clamped, contrast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from app.layers.particles import Rings
     from core.tomogram import Tomogram
@@ -244,6 +246,11 @@ class Triptych(QWidget):
         """
         for canvas in self.canvases:
             canvas.overlay.set_opacity(opacity)
+
+    def set_masked(self, masked: NDArray[Any] | None, factor: tuple[float, ...] = (1.0,) * 3) -> None:
+        """Lay a veil over all sections where picks do not count; see `app.layers.overlay.Veil`."""
+        for canvas in self.canvases:
+            canvas.set_masked(masked, factor)
 
     def set_holder(self, holds: Callable[[Positions, int], bool]) -> None:
         """Tell the canvases what can be dragged.

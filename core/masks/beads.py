@@ -28,7 +28,7 @@ LARGEST = 3.0  # diameters along what is still a bead; beyond, it is a crack, ca
 _SAMPLES = 2**21
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Beads:
     """Spheres around gold beads, where no pick counts.
 

@@ -26,7 +26,7 @@ MANY = 500_000  # points of a surface, beyond which neighbours are taken togethe
 _SLACK = 0.02  # part of an extent by which two fields of view may differ unmentioned
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class VolumeMask:
     """Voxels of another volume that are above 0, eight to a byte.
 
@@ -109,7 +109,7 @@ class VolumeMask:
         return beyond or not bool(whole.all())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Segmented:
     """What lies near to, or far from, a segmentation.
 
