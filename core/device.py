@@ -123,3 +123,20 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
+
+
+def out_of_memory(exc: BaseException) -> bool:
+    """Tell whether an error means that memory did not suffice.
+
+    Parameters
+    ----------
+    exc : BaseException
+        From a computation; torch has an error of its own on CUDA and a `RuntimeError` on the CPU and Apple's GPU.
+
+    Returns
+    -------
+    bool
+        False for any other error.
+    """
+    said = str(exc).lower()
+    return isinstance(exc, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate memory" in said

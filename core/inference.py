@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import copy
+import math
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from core.device import free_memory, place
+from core.device import free_memory, out_of_memory, place
+from core.errors import PickerError
 from core.losses import probabilities
-from core.network.blocks import heights
+from core.messages import Notice
+from core.network.blocks import fold, heights
 from core.network.build import STRIDE
-from core.tiling import plan
+from core.tiling import Grid, best_shape, halves, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from core.config import PickConfig
     from core.device import Compute
     from core.network import Network
+    from core.network.blocks import Window
     from core.preprocess import Prepared
     from core.tiling import Tile
     from core.tomogram import Box
-    from core.types import FloatArray
+    from core.types import FloatArray, Shape
 
 BYTES_PER_VOXEL = {"fast": 110, "published": 520}
 """Peak memory of a forward pass in single precision, per voxel of the tile; measured, rounded up."""
@@ -34,10 +41,17 @@ BYTES_PER_VOXEL = {"fast": 110, "published": 520}
 OVERLAP = {"fast": 32, "published": 12}
 """Context in voxels: what the fast network needs for tiles to agree with the whole, and what was published."""
 
-LARGEST_TILE = 256  # beyond this, tiles gain little and progress becomes coarse
+OUTSIDE = {"fast": 32, "published": 12}
+"""How much of the context may be mirrored voxels beyond a face of the volume."""
+
+LARGEST = {"cpu": 10**9, "cuda": 2**33, "mps": 2**32}
+"""Bytes for one tile beyond which tiles gain little and progress becomes coarse; on the host, where the score map is too, fewer."""
+
+PART = 0.25
+"""Of the free memory, for one tile."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class Scanner:
     """A network ready to score tomograms.
 
@@ -47,8 +61,12 @@ class Scanner:
         In evaluation mode, on the device of `compute`.
     compute : Compute
         Where and in which arithmetic.
-    tile, overlap : int
-        Largest edge of a tile and context on each side, in voxels.
+    edge : int
+        Largest edge of a tile in voxels; 0 for the shape that `limit` allows and that computes the fewest voxels twice.
+    limit : int
+        Voxels of the largest tile; lowered when the memory does not suffice for one.
+    overlap, outside : int
+        Context on each side, and how much of it may lie beyond the volume, in voxels.
     turns : int
         Quarter turns about z over which the map is averaged: 1 or 4.
     fixed : bool
@@ -57,57 +75,99 @@ class Scanner:
 
     network: Network
     compute: Compute
-    tile: int
+    edge: int = 0
+    limit: int = 2**40
     overlap: int
+    outside: int
     turns: int = 1
     fixed: bool = False
 
-    def tiles(self, region: Box) -> list[Tile]:
+    def tiles(self, region: Box, volume: Shape) -> list[Tile]:
         """Cut a region into tiles.
 
         Parameters
         ----------
         region : Box
             What must be scored.
+        volume : Shape
+            (z, y, x) extents of the tomogram.
 
         Returns
         -------
         list[Tile]
             In z, y, x order.
         """
-        return plan(region, self.tile, self.overlap, STRIDE, self.fixed)
+        grid = self._grid(volume)
+        return plan(region, (self.edge,) * 3 if self.edge else best_shape(region, self.limit, grid), grid)
 
-    def scores(self, prepared: Prepared, tiles: list[Tile]) -> Iterator[tuple[Tile, NDArray[np.float16]]]:
-        """Score tiles one after the other.
+    def scores(self, prepared: Prepared, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, NDArray[np.float16]] | Notice]:
+        """Score tiles one after the other, while the voxels of the next are read.
 
         Parameters
         ----------
         prepared : Prepared
             The normalised tomogram.
-        tiles : list[Tile]
+        tiles : Iterable[Tile]
             From `tiles`.
 
         Yields
         ------
-        tuple[Tile, NDArray[np.float16]]
-            The tile and the (classes, z, y, x) probabilities of its core.
+        tuple[Tile, NDArray[np.float16]] | Notice
+            The tile and the (classes, z, y, x) probabilities of its core. A tile for which the memory does not suffice comes in
+            halves, and so do all that follow, which is told.
+
+        Raises
+        ------
+        PickerError
+            If the memory does not suffice for the smallest tile.
         """
-        for tile in tiles:
-            block = prepared.block(tile.outer.low, tile.outer.shape)
-            map_ = self._score(block, heights(tile.outer.low[0], len(block), prepared.tomogram.shape[0]))
-            yield tile, map_[(slice(None), *tile.inner)].to(torch.float16).cpu().numpy()
+        grid, waiting = self._grid(prepared.tomogram.shape), deque(tiles)
+        with ThreadPoolExecutor(1, "read") as reader:
+            ahead = None
+            while waiting:
+                tile = waiting.popleft()
+                if math.prod(tile.outer.shape) > self.limit and (smaller := halves(tile, grid)):
+                    waiting.extendleft(reversed(smaller))
+                    continue
+                block = ahead[1].result() if ahead and ahead[0] == tile else _block(prepared, tile)
+                ahead = (waiting[0], reader.submit(_block, prepared, waiting[0])) if waiting else None
+                height = heights(tile.outer.low[0], len(block), prepared.tomogram.shape[0])
+                if (scores := self._attempt(block, height, tile)) is not None:
+                    yield tile, scores
+                    continue
+                self.limit = math.prod(tile.outer.shape) // 2
+                if not (smaller := halves(tile, grid)):
+                    raise PickerError(_hopeless(tile, self.compute.device))
+                yield Notice(text=f"The memory does not suffice for tiles of ({_told(tile)}) voxels: they are halved.")
+                waiting.extendleft(reversed(smaller))
+
+    def _grid(self, volume: Shape) -> Grid:
+        return Grid(overlap=self.overlap, stride=STRIDE, fixed=self.fixed, volume=volume, outside=self.outside)
+
+    def _attempt(self, block: FloatArray, height: FloatArray, tile: Tile) -> NDArray[np.float16] | None:
+        """Score a tile; None if the memory does not suffice."""
+        try:
+            return self._score(block, height, tile.inner).to(torch.float16).cpu().numpy()
+        except (RuntimeError, MemoryError) as exc:
+            if not out_of_memory(exc):
+                raise
+        if self.compute.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
 
     @torch.inference_mode()
-    def _score(self, block: FloatArray, height: FloatArray) -> Tensor:
+    def _score(self, block: FloatArray, height: FloatArray, inner: tuple[slice, slice, slice]) -> Tensor:
         device = self.compute.device
         x = torch.from_numpy(block)[None, None].to(device)
         h = torch.from_numpy(height)[None].to(device)
+        core: Window = tuple((part.start, part.stop) for part in inner)
         total: Tensor | None = None
         for turn in range(self.turns):
             turned = torch.rot90(x, turn, (3, 4)).contiguous(memory_format=self.compute.memory_format)
             with self.compute.autocast():
-                p = torch.rot90(probabilities(self.network(turned, h)), -turn, (3, 4))[0]
+                p = torch.rot90(probabilities(self.network(turned, h, core)), -turn, (3, 4))[0]
             total = p if total is None else total + p
+            core = (core[0], (x.shape[4 - turn % 2] - core[2][1], x.shape[4 - turn % 2] - core[2][0]), core[1])
         if total is None:
             raise ValueError(f"turns must be at least 1, not {self.turns}")
         return (total[1:] if len(total) > 1 else total) / self.turns
@@ -119,7 +179,7 @@ def scanner(network: Network, preset: str, patch: int, compute: Compute, config:
     Parameters
     ----------
     network : Network
-        With its trained weights.
+        With its trained weights; it is left as it is.
     preset : str
         Which network it is; the published one is tied to tiles of the training patch by its coordinates, whatever is set.
     patch : int
@@ -132,15 +192,54 @@ def scanner(network: Network, preset: str, patch: int, compute: Compute, config:
     Returns
     -------
     Scanner
-        The network is moved to the device and put into evaluation mode.
+        With a copy of the network on the device, in evaluation mode, its batch normalisation folded into the convolutions.
     """
-    ready = place(network, compute).eval()
+    ready = copy.deepcopy(network).eval()
+    fold(ready)
     tied = preset == "published"
-    tile = patch if tied else config.tile or _fitting_tile(preset, compute.device)
-    overlap = min(config.overlap or OVERLAP[preset], (tile - 1) // 2 // STRIDE * STRIDE)
-    return Scanner(ready, compute, tile, overlap, 4 if config.flips else 1, tied)
+    edge = patch if tied else config.tile
+    overlap = config.overlap or OVERLAP[preset]
+    return Scanner(
+        network=place(ready, compute),
+        compute=compute,
+        edge=edge,
+        limit=tile_voxels(preset, compute.device),
+        overlap=min(overlap, (edge - 1) // 2 // STRIDE * STRIDE) if edge else overlap,
+        outside=OUTSIDE[preset],
+        turns=4 if config.flips else 1,
+        fixed=tied,
+    )
 
 
-def _fitting_tile(preset: str, device: torch.device) -> int:
-    room = 0.25 * free_memory(device) / BYTES_PER_VOXEL[preset]
-    return int(np.clip(room ** (1 / 3) // 16 * 16, 64, LARGEST_TILE))
+def tile_voxels(preset: str, device: torch.device) -> int:
+    """Return how many voxels the largest tile may hold.
+
+    Parameters
+    ----------
+    preset : str
+        Which network.
+    device : torch.device
+        Where it is to run; a part of its free memory is taken.
+
+    Returns
+    -------
+    int
+        At least 64³.
+    """
+    room = min(PART * free_memory(device), LARGEST[device.type])
+    return max(int(room / BYTES_PER_VOXEL[preset]), 64**3)
+
+
+def _block(prepared: Prepared, tile: Tile) -> FloatArray:
+    return prepared.block(tile.outer.low, tile.outer.shape)
+
+
+def _told(tile: Tile) -> str:
+    return ", ".join(map(str, tile.outer.shape))
+
+
+def _hopeless(tile: Tile, device: torch.device) -> str:
+    return (
+        f"The memory of {device} does not suffice for a tile of ({_told(tile)}) voxels, and a smaller one cannot be made: "
+        "close other programs or choose another device."
+    )

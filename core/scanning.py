@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.labels import label_diameter
-from core.messages import Progress
+from core.messages import Notice, Progress
 from core.nms import Peaks, Pooling, find_peaks, pooling, thin_out
 from core.particles import ParticleTable, Source, Status
 from core.tomogram import Box
@@ -125,7 +125,7 @@ def scan(
     region: Box,
     keep: ScoreMapWriter | None = None,
     mask: Mask | None = None,
-) -> Generator[Progress | Found, None, Found]:
+) -> Generator[Progress | Notice | Found, None, Found]:
     """Score a region and find the raw candidates in it, section by section.
 
     Of the score map only the sections are held, as float16, on which peaks to come depend: a row of tiles and what lies
@@ -150,8 +150,8 @@ def scan(
 
     Yields
     ------
-    Progress | Found
-        After every tile, in voxels, and what is new after every row of tiles.
+    Progress | Notice | Found
+        After every tile, in voxels, and what is new after every row of tiles; when the memory did not suffice for a tile.
 
     Returns
     -------
@@ -161,12 +161,16 @@ def scan(
     halo = max(how.halo for how in wanted.poolings)
     shape = prepared.tomogram.shape
     wide = _widened(region, halo, shape)
-    tiles = [(tile, mask is None or mask.touches(_widened(tile.core, halo, shape))) for tile in look.tiles(wide)]
+    tiles = [(tile, mask is None or mask.touches(_widened(tile.core, halo, shape))) for tile in look.tiles(wide, shape)]
     total, done, started = sum(_voxels(tile.core) for tile, needed in tiles if needed), 0, time.monotonic()
     slab, parts, final = _Slab(len(wanted.classes), wide), [], region.low[0]
     for (top, bottom), row in groupby(tiles, key=lambda entry: (entry[0].core.low[0], entry[0].core.high[0])):
         slab.move(max(final - halo, wide.low[0]), bottom)
-        for tile, scores in look.scores(prepared, [tile for tile, needed in row if needed]):
+        for step in look.scores(prepared, [tile for tile, needed in row if needed]):
+            if isinstance(step, Notice):
+                yield step
+                continue
+            tile, scores = step
             slab.part(tile.core)[:] = scores
             done += _voxels(tile.core)
             left = (time.monotonic() - started) / done * (total - done)

@@ -19,7 +19,7 @@ from core.calibration import (
     fit_presence,
 )
 from core.losses import POSITIVE_WEIGHT
-from core.messages import Progress
+from core.messages import Notice, Progress
 from core.metrics import Ranking, best_threshold, figures, rank
 from core.particles import ParticleTable, Status
 from core.sampling import accepted_truth
@@ -205,6 +205,8 @@ def _picks(look: Scanner, part: Ground, classes: Sequence[ClassSpec], config: Ru
             return found.table(tomogram.id, wanted)
         if isinstance(message, Progress):
             yield replace(message, stage="Validating")
+        elif isinstance(message, Notice):
+            yield message
 
 
 def _evidence(part: Ground, picks: ParticleTable, spec: ClassSpec) -> _Evidence:

@@ -9,10 +9,12 @@ import torch
 from core import inference
 from core.config import NetworkConfig, PickConfig
 from core.device import Compute
+from core.errors import PickerError
 from core.inference import Scanner, scanner
+from core.messages import Notice
 from core.network import build, fast, published
 from core.preprocess import Prepared
-from core.tiling import plan
+from core.tiling import Grid, plan
 from core.tomogram import Box, Tomogram
 
 CPU = Compute(torch.device("cpu"), torch.float32)
@@ -51,10 +53,14 @@ def ours():
     return network()
 
 
+def look_with(made, tile, overlap, turns=1):
+    return Scanner(network=made, compute=CPU, edge=tile, overlap=overlap, outside=overlap, turns=turns)
+
+
 def score_map(look, volume, region=WHOLE):
     """Put the tiles together."""
     result = None
-    for tile, scores in look.scores(volume, look.tiles(region)):
+    for tile, scores in look.scores(volume, look.tiles(region, volume.tomogram.shape)):
         if result is None:
             result = np.full((len(scores), *region.shape), np.nan, np.float32)
         z, y, x = (slice(a - o, b - o) for a, b, o in zip(tile.core.low, tile.core.high, region.low, strict=True))
@@ -65,8 +71,8 @@ def score_map(look, volume, region=WHOLE):
 @pytest.fixture(scope="module")
 def whole(ours):
     """One tile that holds everything."""
-    look = Scanner(ours, CPU, 144, 32)
-    assert len(look.tiles(WHOLE)) == 1
+    look = look_with(ours, 144, 32)
+    assert len(look.tiles(WHOLE, SHAPE)) == 1
     return score_map(look, prepared())
 
 
@@ -77,7 +83,7 @@ def test_the_network_is_as_sure_as_a_trained_one(whole):
 @pytest.fixture(scope="module")
 def tiled(ours):
     """The same from several tiles."""
-    return score_map(Scanner(ours, CPU, 96, 32), prepared())
+    return score_map(look_with(ours, 96, 32), prepared())
 
 
 def test_tiles_agree_with_the_whole(whole, tiled):
@@ -89,17 +95,17 @@ def test_tiles_agree_with_the_whole(whole, tiled):
 def test_a_region_agrees_with_the_whole(ours, whole):
     region = Box((8, 13, 2), (20, 63, 38))
     z, y, x = (slice(a, b) for a, b in zip(region.low, region.high, strict=True))
-    assert np.abs(score_map(Scanner(ours, CPU, 96, 32), prepared(), region) - whole[:, z, y, x]).max() < 0.002
+    assert np.abs(score_map(look_with(ours, 96, 32), prepared(), region) - whole[:, z, y, x]).max() < 0.002
 
 
 def test_more_overlap_agrees_better(ours, whole, tiled):
-    errors = [np.abs(score_map(Scanner(ours, CPU, 32 + 2 * o, o), prepared()) - whole).max() for o in (8, 16)]
+    errors = [np.abs(score_map(look_with(ours, 32 + 2 * o, o), prepared()) - whole).max() for o in (8, 16)]
     assert errors[0] > errors[1] > np.abs(tiled - whole).max()
 
 
 @pytest.mark.parametrize("axis", [1, 2])
 def test_nothing_jumps_at_seams(ours, whole, tiled, axis):
-    seams = sorted({t.core.low[axis] - 1 for t in Scanner(ours, CPU, 96, 32).tiles(WHOLE)} - {-1})
+    seams = sorted({t.core.low[axis] - 1 for t in look_with(ours, 96, 32).tiles(WHOLE, SHAPE)} - {-1})
     assert seams
     steps, expected = (np.diff(m[0], axis=axis).take(seams, axis) for m in (tiled, whole))
     assert np.abs(expected).mean() > 0.05
@@ -108,8 +114,8 @@ def test_nothing_jumps_at_seams(ours, whole, tiled, axis):
 
 @pytest.mark.parametrize("classes", [1, 3])
 def test_scores_are_probabilities_in_half_precision_one_map_a_class(classes):
-    look = Scanner(network(classes=classes).eval(), CPU, 96, 16)
-    tile, scores = next(look.scores(prepared(), look.tiles(WHOLE)))
+    look = look_with(network(classes=classes).eval(), 96, 16)
+    tile, scores = next(look.scores(prepared(), look.tiles(WHOLE, SHAPE)))
     assert scores.dtype == np.float16
     assert scores.shape == (classes, *tile.core.shape)
     assert scores.min() >= 0
@@ -120,8 +126,8 @@ def test_scores_are_probabilities_in_half_precision_one_map_a_class(classes):
 def test_several_classes_are_those_of_the_softmax_without_the_background():
     made = network(classes=3).eval()
     volume = prepared()
-    look = Scanner(made, CPU, 144, 32)
-    (tile,) = look.tiles(WHOLE)
+    look = look_with(made, 144, 32)
+    (tile,) = look.tiles(WHOLE, SHAPE)
     block = torch.from_numpy(volume.block(tile.outer.low, tile.outer.shape))[None, None]
     height = torch.from_numpy(inference.heights(tile.outer.low[0], tile.outer.shape[0], SHAPE[0]))[None]
     with torch.inference_mode():
@@ -132,8 +138,8 @@ def test_several_classes_are_those_of_the_softmax_without_the_background():
 def test_the_height_is_that_of_the_tomogram_whatever_the_tile(ours, monkeypatch):
     seen = []
     monkeypatch.setattr(inference, "heights", lambda *args: seen.append(args) or np.zeros(args[1], np.float32))
-    look = Scanner(ours, CPU, 48, 16)
-    tiles = look.tiles(WHOLE)[:3]
+    look = look_with(ours, 48, 16)
+    tiles = look.tiles(WHOLE, SHAPE)[:3]
     list(look.scores(prepared(), tiles))
     assert seen == [(t.outer.low[0], t.outer.shape[0], SHAPE[0]) for t in tiles]
 
@@ -143,7 +149,7 @@ def test_averaging_over_turns_makes_the_map_turn_with_the_tomogram(ours):
     box = Box((0, 0, 0), data.shape)
     turned = np.ascontiguousarray(np.rot90(data, 1, (1, 2)))
     for turns, expected in ((4, True), (1, False)):
-        look = Scanner(ours, CPU, 64, 16, turns)
+        look = look_with(ours, 64, 16, turns)
         one, two = (score_map(look, prepared(d), box) for d in (data, turned))
         agree = np.abs(np.rot90(one, 1, (2, 3)) - two).max() < 0.002
         assert agree == expected
@@ -153,10 +159,10 @@ def test_averaging_over_turns_is_the_mean_of_four_maps(ours):
     data = np.random.default_rng(3).normal(size=(16, 24, 24)).astype(np.float32)
     box = Box((0, 0, 0), data.shape)
     maps = [
-        np.rot90(score_map(Scanner(ours, CPU, 56, 16), prepared(np.ascontiguousarray(np.rot90(data, k, (1, 2)))), box), -k, (2, 3))
+        np.rot90(score_map(look_with(ours, 56, 16), prepared(np.ascontiguousarray(np.rot90(data, k, (1, 2)))), box), -k, (2, 3))
         for k in range(4)
     ]
-    averaged = score_map(Scanner(ours, CPU, 56, 16, 4), prepared(data), box)
+    averaged = score_map(look_with(ours, 56, 16, 4), prepared(data), box)
     np.testing.assert_allclose(averaged, np.mean(maps, 0), atol=2e-3)
 
 
@@ -165,7 +171,7 @@ def test_averaging_over_turns_is_the_mean_of_four_maps(ours):
 )
 def test_thin_volumes_and_regions_are_scored(ours, shape, region):
     data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    found = score_map(Scanner(ours, CPU, 48, 8), prepared(data), region or Box((0, 0, 0), shape))
+    found = score_map(look_with(ours, 48, 8), prepared(data), region or Box((0, 0, 0), shape))
     assert np.isfinite(found).all()
 
 
@@ -174,35 +180,113 @@ def test_thin_volumes_and_regions_are_scored(ours, shape, region):
 )
 def test_tile_and_overlap_are_those_that_were_set_as_far_as_they_fit(ours, tile, overlap, expected):
     look = scanner(ours, "fast", 64, CPU, PickConfig(tile=tile, overlap=overlap))
-    assert (look.tile, look.overlap) == expected
-    assert look.tiles(WHOLE)
+    assert (look.edge, look.overlap) == expected
+    assert look.tiles(WHOLE, SHAPE)
 
 
-@pytest.mark.parametrize(("free", "tile"), [(1e6, 64), (1e9, 128), (1e12, inference.LARGEST_TILE)])
-def test_the_tile_follows_the_free_memory(ours, monkeypatch, free, tile):
+@pytest.mark.parametrize(("free", "voxels"), [(1e6, 64**3), (4e8, 909_090), (1e12, 9_090_909)])
+def test_the_tile_follows_the_free_memory_and_leaves_room_for_the_score_map(ours, monkeypatch, free, voxels):
     monkeypatch.setattr(inference, "free_memory", lambda device: int(free))
-    assert scanner(ours, "fast", 64, CPU, PickConfig()).tile == tile
+    look = scanner(ours, "fast", 64, CPU, PickConfig())
+    assert look.limit == voxels
+    volume = (200, 960, 928)
+    largest = max(np.prod(t.outer.shape) for t in look.tiles(Box((0, 0, 0), volume), volume))
+    assert 0.5 * voxels < largest <= max(voxels, 72**3)
+
+
+@pytest.mark.parametrize("preset", ["fast", "published"])
+def test_folding_and_computing_only_the_core_change_nothing(preset):
+    made = network(preset).eval()
+    x, height = torch.randn(1, 1, 48, 40, 56), torch.rand(1, 48)
+    folded = scanner(made, preset, 48, CPU, PickConfig()).network
+    assert not [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm3d)]
+    with torch.inference_mode():
+        expected = made(x, height)
+        for core in (((12, 36), (8, 32), (12, 44)), ((0, 48), (5, 6), (3, 17)), ((0, 7), (33, 40), (0, 56))):
+            z, y, w = (slice(a, b) for a, b in core)
+            torch.testing.assert_close(folded(x, height, core), expected[:, :, z, y, w], atol=1e-4, rtol=1e-4)
+    assert [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm3d)]
+
+
+class Small(torch.nn.Module):
+    """A network on a device that holds no more than so many voxels at once."""
+
+    def __init__(self, made, voxels, error):
+        super().__init__()
+        self.made, self.voxels, self.error, self.seen = made, voxels, error, []
+
+    def forward(self, x, *rest):
+        self.seen.append(tuple(x.shape[2:]))
+        if x.numel() > self.voxels:
+            raise self.error
+        return self.made(x, *rest)
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda e: type(e).__name__)
+def test_where_memory_does_not_suffice_tiles_are_halved_and_only_those_not_done_are_computed(ours, whole, error):
+    look = look_with(ours, 96, 32)
+    tiles = look.tiles(WHOLE, SHAPE)
+    least = min(int(np.prod(t.outer.shape)) for t in tiles)
+    look.network = Small(ours, least - 1, error)
+    result, told = np.full((1, *SHAPE), np.nan, np.float32), []
+    for step in look.scores(prepared(), tiles):
+        if isinstance(step, Notice):
+            told.append(step.text)
+            continue
+        part = (slice(None), *(slice(a, b) for a, b in zip(step[0].core.low, step[0].core.high, strict=True)))
+        assert np.isnan(result[part]).all()
+        result[part] = step[1]
+    assert np.abs(result - whole).max() < 0.002
+    assert told
+    assert all("does not suffice" in text for text in told)
+    refused = [shape for shape in look.network.seen if np.prod(shape) >= least]
+    assert len(refused) == len(told) <= 3
+    assert look.limit < least
+    again = [step for step in look.scores(prepared(), tiles) if isinstance(step, Notice)]
+    assert not again  # what was learnt holds for the rows and tomograms to come
+
+
+def test_a_memory_that_suffices_for_nothing_is_told(ours):
+    look = look_with(ours, 96, 8)
+    look.network = Small(ours, 0, MemoryError())
+    with pytest.raises(PickerError, match="does not suffice"):
+        list(look.scores(prepared(), look.tiles(WHOLE, SHAPE)))
+
+
+def test_other_errors_are_no_lack_of_memory(ours):
+    look = look_with(ours, 96, 8)
+    look.network = Small(ours, 0, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        list(look.scores(prepared(), look.tiles(WHOLE, SHAPE)))
 
 
 @pytest.mark.parametrize("patch", [32, 72])
 @pytest.mark.parametrize("tile", [0, 128])
 def test_the_published_network_sees_tiles_of_the_training_patch_only(patch, tile):
     look = scanner(build(NetworkConfig(preset="published"), 1), "published", patch, CPU, PickConfig(tile=tile))
-    tiles = look.tiles(Box((3, 0, 0), (40, 100, 50)))
+    tiles = look.tiles(Box((3, 0, 0), (40, 100, 50)), (40, 100, 50))
     assert {t.outer.shape for t in tiles} == {(patch,) * 3}
     covered = np.zeros((40, 100, 50), int)
     for t in tiles:
         covered[tuple(slice(a, b) for a, b in zip(t.core.low, t.core.high, strict=True))] += 1
     assert (covered[3:] == 1).all()
     assert not covered[:3].any()
-    margins = [min(c - o for c, o in zip(t.core.low, t.outer.low, strict=True)) for t in tiles]
-    margins += [min(o - c for c, o in zip(t.core.high, t.outer.high, strict=True)) for t in tiles]
-    assert min(margins) >= look.overlap
+    for t in tiles:
+        for a, b, c, d, n in zip(t.outer.low, t.outer.high, t.core.low, t.core.high, (40, 100, 50), strict=True):
+            assert c - a >= look.overlap or a <= -look.outside
+            assert b - d >= look.overlap or b >= n + look.outside
 
 
 def test_fixed_tiles_lie_on_the_grid_of_the_stride():
-    tiles = plan(Box((5, 0, 0), (60, 100, 30)), 48, 12, 8, fixed=True)
-    assert {(a + 12) % 8 for t in tiles for a in t.outer.low} == {0}
+    tiles = plan(Box((5, 0, 0), (60, 100, 30)), (48, 48, 48), Grid(overlap=12, stride=8, fixed=True))
+    assert {a % 8 for t in tiles for a in t.outer.low} == {0}
 
 
 def test_a_scanner_leaves_the_network_ready_to_score(ours):
@@ -213,9 +297,9 @@ def test_a_scanner_leaves_the_network_ready_to_score(ours):
 
 
 def test_no_turn_at_all_is_a_defect(ours):
-    look = Scanner(ours, CPU, 48, 16, 0)
+    look = look_with(ours, 48, 16, 0)
     with pytest.raises(ValueError, match="turns"):
-        next(look.scores(prepared(), look.tiles(WHOLE)))
+        next(look.scores(prepared(), look.tiles(WHOLE, SHAPE)))
 
 
 def test_scoring_reads_no_more_than_the_tile(ours):
@@ -228,7 +312,7 @@ def test_scoring_reads_no_more_than_the_tile(ours):
             return np.zeros([len(b) for b in box], np.float32)
 
     data = Watched()
-    look = Scanner(ours, CPU, 48, 8)
-    tiles = look.tiles(Box((0, 0, 0), data.shape))
+    look = look_with(ours, 48, 8)
+    tiles = look.tiles(Box((0, 0, 0), data.shape), data.shape)
     list(itertools.islice(look.scores(prepared(data), tiles), 3))
     assert 0 < data.read <= 48**3

@@ -22,7 +22,7 @@ from core.network import build, fast
 from core.particles import ClassSpec, Source, Status
 from core.picking import pick
 from core.scoremap import CERTAIN, open_score_map
-from core.tiling import plan
+from core.tiling import Grid, plan
 from core.tomogram import Box, Tomogram
 
 SHAPE = (72, 96, 80)
@@ -53,8 +53,8 @@ class Reader:
                 ball = make_labels(centre[None], np.ones(1, int), np.array([spec.diameter / VOXEL_SIZE]), SHAPE, "tball", 0.48)
                 self.score_map[i][ball.classes > 0] = score
 
-    def tiles(self, region):
-        return plan(region, 48, 8, 8)
+    def tiles(self, region, volume):
+        return plan(region, (48,) * 3, Grid(overlap=8, stride=8))
 
     def scores(self, prepared, tiles):
         for tile in tiles:

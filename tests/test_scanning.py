@@ -16,7 +16,7 @@ from core.nms import Peaks
 from core.particles import ClassSpec, Source, Status
 from core.preprocess import Prepared
 from core.scanning import Found, scan, targets
-from core.tiling import plan
+from core.tiling import Grid, plan
 from core.tomogram import Box, Tomogram
 
 SHAPE = (72, 60, 66)
@@ -33,8 +33,8 @@ class Reader:
     def __init__(self, score_map, tile=32):
         self.score_map, self.tile, self.read = score_map, tile, []
 
-    def tiles(self, region):
-        return plan(region, self.tile, 8, 8)
+    def tiles(self, region, volume):
+        return plan(region, (self.tile,) * 3, Grid(overlap=8, stride=8))
 
     def scores(self, prepared, tiles):
         for tile in tiles:
@@ -191,7 +191,7 @@ def test_a_mask_saves_tiles_and_changes_no_peak_within(box):
     job = scan(prepared(), look, wanted(), Box((0, 0, 0), SHAPE), mask=mask)
     said, part = finished(job)
     progress = [m for m in said if isinstance(m, Progress)]
-    assert 0 < len(look.read) < len(Reader(noisy).tiles(Box((0, 0, 0), SHAPE)))
+    assert 0 < len(look.read) < len(Reader(noisy).tiles(Box((0, 0, 0), SHAPE), SHAPE))
     assert progress[-1].done == progress[-1].total == sum(np.prod(core.shape) for core in look.read)
     for one, other in zip(whole.peaks, part.peaks, strict=True):
         inside = [Peaks(p.positions[box.contains(p.positions)], p.scores[box.contains(p.positions)]) for p in (one, other)]

@@ -18,7 +18,7 @@ from core.messages import Progress, drain
 from core.particles import ClassSpec, ParticleTable, Status
 from core.preprocess import Prepared
 from core.sampling import ground
-from core.tiling import plan
+from core.tiling import Grid, plan
 from core.tomogram import Box, Tomogram
 from core.validation import looked_at, unmeasured, validate
 
@@ -39,8 +39,8 @@ class Reader:
             ball = make_labels(np.array([centre]), np.ones(1, int), np.array([diameter]), SHAPE, "tball", 0.48).classes
             self.score_map[0][ball > 0] = score
 
-    def tiles(self, region):
-        return plan(region, 64, 8, 8)
+    def tiles(self, region, volume):
+        return plan(region, (64,) * 3, Grid(overlap=8, stride=8))
 
     def scores(self, prepared, tiles):
         for tile in tiles:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from core.network.blocks import ResidualBlock, height_channel
+from core.network.blocks import ResidualBlock, cut, doubled, height_channel, whole, windows
+
+if TYPE_CHECKING:
+    from core.network.blocks import Window
 
 FEATURES = (24, 48, 96)
+DECODING = 2  # convolutions of a decoder
 STRIDE = 8  # extents of the input must be multiples of this
 
 
@@ -33,10 +38,10 @@ class FastUNet(nn.Module):
         self.encoders = nn.ModuleList(ResidualBlock(a + height, b) for a, b in zip(before, FEATURES, strict=True))
         up = tuple(reversed(FEATURES))
         self.ups = nn.ModuleList(nn.ConvTranspose3d(a, b, 2, stride=2) for a, b in itertools.pairwise(up))
-        self.decoders = nn.ModuleList(ResidualBlock(n, n, convolutions=2) for n in up[1:])
+        self.decoders = nn.ModuleList(ResidualBlock(n, n, convolutions=DECODING) for n in up[1:])
         self.head = nn.Conv3d(FEATURES[0], 8 * channels_out, 1)
 
-    def forward(self, x: Tensor, height: Tensor) -> Tensor:
+    def forward(self, x: Tensor, height: Tensor, core: Window | None = None) -> Tensor:
         """Compute logits.
 
         Parameters
@@ -45,11 +50,13 @@ class FastUNet(nn.Module):
             (batch, 1, z, y, x) normalised voxels; extents are multiples of 8.
         height : Tensor
             (batch, z) height of each section above the tomogram's middle plane, 0..1.
+        core : Window | None
+            Where the result is wanted, in voxels of `x`; only what it depends on is computed. None means everywhere.
 
         Returns
         -------
         Tensor
-            (batch, channels_out, z, y, x) logits.
+            (batch, channels_out, z, y, x) logits of the core.
         """
         skips: list[Tensor] = []
         features, image, stride = _space_to_depth(x), nn.functional.avg_pool3d(x, 2), 2
@@ -59,9 +66,15 @@ class FastUNet(nn.Module):
                 features = torch.cat([nn.functional.avg_pool3d(features, 2), image], 1)
             features = encoder(torch.cat([features, height_channel(height, features, stride)], 1))
             skips.append(features)
-        for up, decoder, skip in zip(self.ups, self.decoders, reversed(skips[:-1]), strict=True):
-            features = decoder(up(features) + skip)
-        return _depth_to_space(self.head(features), self.channels_out)
+        wanted = core or whole(x)
+        fine = tuple((a // 2, (b + 1) // 2) for a, b in wanted)
+        *needed, at = windows(fine, skips[0].shape[2:], len(self.decoders), DECODING)
+        features = cut(features, at, whole(features))
+        for up, decoder, skip, window in zip(self.ups, self.decoders, reversed(skips[:-1]), reversed(needed), strict=True):
+            features = decoder(cut(up(features), window, doubled(at)) + cut(skip, window, whole(skip)))
+            at = window
+        logits = _depth_to_space(self.head(cut(features, fine, at)), self.channels_out)
+        return cut(logits, wanted, doubled(fine))
 
 
 def _space_to_depth(x: Tensor) -> Tensor:
