@@ -40,6 +40,11 @@ fuzz: $(VENV)/.ready-test
 	FUZZ_CASES=10000 nice -n 15 $(PYTHON) -m pytest tests/test_io_volumes_fuzz.py
 	PARTICLE_FUZZ=10000 nice -n 15 $(PYTHON) -m pytest tests/test_particle_formats.py -k damaged
 
+# short runs; each prints its ratio to a baseline in the same run
+bench: $(VENV)/.ready-test
+	PYTHONPATH=. $(PYTHON) benchmarks/inference.py --shape 72 160 160 --rounds 2 --few 1
+	PYTHONPATH=. $(PYTHON) benchmarks/mp_nms.py --shape 64 256 256
+
 screenshots: $(VENV)/.ready-test
 	sh resources/system-packages.sh
 	$(SCREEN) $(PYTHON) docs/screenshots.py

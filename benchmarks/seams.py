@@ -15,7 +15,7 @@ from core.checkpoint import Checkpoint, load_checkpoint
 from core.config import PickConfig, Precision
 from core.inference import scanner
 from core.io.volumes import open_tomogram
-from core.messages import drain
+from core.messages import Notice, drain
 from core.preprocess import Prepared, preprocess
 from core.tomogram import Box
 
@@ -25,7 +25,10 @@ def score_map(checkpoint: Checkpoint, prepared: Prepared, box: Box, tile: int, o
     preset, patch = checkpoint.config.network.preset, checkpoint.config.train.patch
     look = scanner(checkpoint.network(), preset, patch, compute, PickConfig(tile=tile, overlap=overlap))
     values = np.zeros(box.shape, np.float32)
-    for part, scores in look.scores(prepared, look.tiles(box)):
+    for step in look.scores(prepared, look.tiles(box, prepared.tomogram.shape)):
+        if isinstance(step, Notice):
+            continue
+        part, scores = step
         values[tuple(slice(a, b) for a, b in zip(part.core.low, part.core.high, strict=True))] = scores[0]
     return values
 
