@@ -184,7 +184,7 @@ def test_tile_and_overlap_are_those_that_were_set_as_far_as_they_fit(ours, tile,
     assert look.tiles(WHOLE, SHAPE)
 
 
-@pytest.mark.parametrize(("free", "voxels"), [(1e6, 64**3), (4e8, 909_090), (1e12, 9_090_909)])
+@pytest.mark.parametrize(("free", "voxels"), [(1e6, 64**3), (4e8, 1_250_000), (1e12, 12_500_000)])
 def test_the_tile_follows_the_free_memory_and_leaves_room_for_the_score_map(ours, monkeypatch, free, voxels):
     monkeypatch.setattr(inference, "free_memory", lambda device: int(free))
     look = scanner(ours, "fast", 64, CPU, PickConfig())
