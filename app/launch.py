@@ -73,7 +73,23 @@ class Application:
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.marks, window.train, window.pick, window.export)
         self._then_pick = False  # whether picking follows the training that runs
+        self._make_pictures(window)
         self._connect()
+
+    def _make_pictures(self, window: MainWindow) -> None:
+        """Let the gallery and averages follow what is open."""
+        from app.controllers.average import AverageController
+        from app.controllers.gallery import GalleryController
+
+        self.gallery = GalleryController(self.session, window.gallery_window, window.gallery)
+        self.average = AverageController(self.session, self.runner, window.averages, window.average)
+        self.gallery.fly_requested.connect(self.annotate.fly_to)
+        self.gallery.tomogram_requested.connect(self.project.show_tomogram)
+        window.gallery_window.undo_requested.connect(self.annotate.undo)
+        window.gallery_window.redo_requested.connect(self.annotate.redo)
+        for controller in (self.gallery, self.average):
+            controller.said.connect(window.jobs.say)
+            window.closing.connect(controller.close)
 
     def _connect(self) -> None:
         from app.window import MARK

@@ -25,6 +25,8 @@ class MenuWindow(QMainWindow):
         super().__init__()
         self.closer = Closer()
         self._make_menus()  # looks at picks follow here, each a line: self.name = self.offer("Name…")
+        self.gallery = self.offer("Gallery…", "G")
+        self.average = self.offer("Average…")
 
     def _make_menus(self) -> None:
         file, edit, view, self._picks, settings = (

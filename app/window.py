@@ -19,8 +19,10 @@ from qtpy.QtWidgets import (
 
 from app.menus import MenuWindow
 from app.notify import ask
+from app.panels.average import AverageDialog
 from app.panels.evaluation import EvaluationDialog
 from app.panels.export import ExportPanel
+from app.panels.gallery import GalleryWindow
 from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
 from app.panels.linking import CarryDialog, LinkDialog
@@ -71,6 +73,7 @@ class MainWindow(MenuWindow):
         self.masking, self.masks = MaskDialog(self), self.offer("Masks…", "M")
         self.evaluation, self.evaluate = EvaluationDialog(self), self.offer("Evaluate…", "E")
         self.report = self.offer("Report…")
+        self.gallery_window, self.averages = GalleryWindow(self), AverageDialog(self)
         self._arrange()
         self.pick.place_closer(self.closer)
         for action, slot in (

@@ -53,11 +53,11 @@ class Slabs:
         Returns
         -------
         Slabs
-            Twice its diameter wide, a fifth of it thick, and as fine as a tenth of it or two voxels.
+            Twice its diameter wide, a third of it thick, and as fine as a quarter of it or two voxels.
         """
         size = voxel_size or 1.0
-        thickness = max(1, round(diameter / size / 5))
-        return cls(edge=edge_of(diameter, size), thickness=thickness, low_pass=max(diameter / 10, 2 * size) if voxel_size else 0.0)
+        thickness = max(1, round(diameter / size / 3))
+        return cls(edge=edge_of(diameter, size), thickness=thickness, low_pass=max(diameter / 4, 2 * size) if voxel_size else 0.0)
 
 
 def edge_of(diameter: Angstrom, voxel_size: Angstrom, factor: float = 2.0) -> int:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from core.particles import PickResult
     from core.types import FloatArray, IntArray, Positions
 
@@ -128,7 +131,29 @@ class TomogramPicked:
     result: PickResult | None = field(default=None, repr=False)
 
 
-Message: TypeAlias = Progress | Notice | EpochDone | PicksFound | TomogramPicked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlabsCut:
+    """The picture of one particle.
+
+    Attributes
+    ----------
+    generation : int
+        What the job was given, to tell a late picture from one that is wanted.
+    particle_id : int
+        Which particle.
+    picture : ndarray
+        (3, edge, edge) greys of the slabs xy, xz and yz.
+    bounds : tuple[float, float]
+        The grey values that are black and white.
+    """
+
+    generation: int
+    particle_id: int
+    picture: NDArray[np.uint8] = field(repr=False)
+    bounds: tuple[float, float]
+
+
+Message: TypeAlias = Progress | Notice | EpochDone | PicksFound | TomogramPicked | SlabsCut
 
 
 def drain(job: Generator[Message, None, Result], listen: Callable[[Message], None] | None = None) -> Result:

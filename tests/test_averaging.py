@@ -143,7 +143,7 @@ def test_slabs_are_cut_through_the_centre_and_mirrored_at_the_faces() -> None:
 
 def test_slabs_fit_the_particle_and_contrast_fits_the_slabs() -> None:
     how = Slabs.fit(250.0, SIZE)
-    assert (how.edge, how.thickness, how.low_pass) == (50, 5, 25.0)
+    assert (how.edge, how.thickness, how.low_pass) == (50, 8, 62.5)
     assert Slabs.fit(20.0, 0.0).low_pass == 0
     tomogram = phantom(places())
     low, high = slab_contrast(tomogram, Slabs(edge=16, thickness=3, low_pass=40.0))

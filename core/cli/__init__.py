@@ -14,7 +14,7 @@ from core.cli.picks import pick
 from core.cli.projects import export, import_particles, info, new
 from core.cli.reporting import report
 from core.cli.scoring import evaluate
-from core.cli.subvolumes import average
+from core.cli.subvolumes import average, extract
 from core.cli.volumes import convert, link
 from core.cli.work import demo, train
 from core.errors import PickerError, os_reason
@@ -41,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report,
     "export": export,
     "average": average,
+    "extract": extract,
     "info": info,
     "convert": convert,
     "link": link,

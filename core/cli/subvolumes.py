@@ -1,4 +1,4 @@
-"""Commands for what lies around particles: average."""
+"""Commands for what lies around particles: average, extract."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from core.errors import ConfigError
 from core.particles import Status
 
 if TYPE_CHECKING:
-    from core.averaging import Average, AverageConfig
-    from core.particles import ClassSpec
+    from core.particles import ClassSpec, ParticleTable
     from core.project import Project
+    from core.tomogram import Tomogram
+    from core.types import Positions
 
 Which = Annotated[Literal["accepted", "candidate", "rejected", "all"], typer.Option(help="Which particles.")]
 ClassName = Annotated[
@@ -46,13 +47,17 @@ def average(
     [bold]Example:[/]  deepetpicker average ribosomes --class ribosome --status candidate --top 200 --out average.mrc
     """
     from core.averaging import AverageConfig
+    from core.averaging import average as averaged
+    from core.portrait import write_average
 
     if out.suffix.lower() not in (".mrc", ".map"):
         raise ConfigError(f"An average is written as .mrc or .map, not {out.name!r}; choose such a name.")
     report = Report(as_json)
     how = AverageConfig(box=box, rounds=rounds, about_z=about_z, tilts=None if no_wedge else tilts, seed=seed)
-    spec, made = _made(report, project, class_name, None if status == "all" else Status[status.upper()], top, tomogram, how)
-    files = _written(made, out, f"{spec.name}: {made.count} {'' if status == 'all' else status} particles".replace("  ", " "))
+    spec, tomograms, chosen, known = _chosen(project, class_name, status, top, tomogram)
+    parts = [(one, part.positions) for one, part in zip(tomograms, chosen, strict=True)]
+    made = report.follow(averaged(parts, spec.diameter, how, known))
+    files = write_average(made, out, f"{spec.name}: {made.count} {'' if status == 'all' else status} particles".replace("  ", " "))
     if made.mirrored:
         report.note(f"{made.mirrored} of {made.count} boxes reach past a face of the tomogram, where it was mirrored.")
     values = {"class": spec.name, "count": made.count, "signal": made.signal, "moved": made.moved, "files": list(map(str, files))}
@@ -65,26 +70,56 @@ def average(
     )
 
 
-def _made(
-    report: Report,
-    folder: Path,
-    class_name: str | None,
-    status: Status | None,
-    top: int,
-    names: list[str] | None,
-    how: AverageConfig,
-) -> tuple[ClassSpec, Average]:
-    from core.averaging import average as averaged
+def extract(
+    project: Annotated[Path, typer.Argument(help="Project folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to make, or to replace if it is one of an earlier extraction.")],
+    class_name: ClassName = None,
+    status: Which = "accepted",
+    top: Top = 0,
+    tomogram: Names = None,
+    kind: Annotated[Literal["mrc", "stack", "zarr"], typer.Option(help="A file each, or one for each tomogram.")] = "mrc",
+    box: Annotated[int, typer.Option(help="Edge in voxels, even; 0 for twice the diameter.")] = 0,
+    invert: Annotated[bool, typer.Option("--invert", help="Change the sign: RELION wants particles bright.")] = False,
+    normalise: Annotated[bool, typer.Option("--normalise", help="Surroundings to zero mean and unit deviation.")] = False,
+    faces: Annotated[Literal["pad", "leave"], typer.Option(help="Boxes past a face: fill up with the mean, or leave out.")] = "pad",
+    as_json: Json = False,
+) -> None:
+    """Cut particles out as sub-volumes, with a STAR file that points to them.
+
+    Voxels keep their values and their type unless --invert or --normalise is given. Boxes are cut at whole voxels.
+
+    [bold]Example:[/]  deepetpicker extract ribosomes --class ribosome --out subtomograms --invert --normalise
+    """
+    from core.extraction import ExtractConfig
+    from core.extraction import extract as extracted
+
+    report = Report(as_json)
+    how = ExtractConfig(kind=kind, box=box, invert=invert, normalise=normalise, faces=faces)
+    spec, tomograms, chosen, _ = _chosen(project, class_name, status, top, tomogram)
+    done = report.follow(extracted(list(zip(tomograms, chosen, strict=True)), spec.diameter, out, how))
+    if done.padded:
+        report.note(f"{done.padded} of {done.count} boxes reach past a face and were filled up with the mean of what is inside.")
+    if done.left_out:
+        report.note(f"{done.left_out} of {done.count + done.left_out} particles were left out: their boxes reach past a face.")
+    values = {"class": spec.name, "count": done.count, "padded": done.padded, "left_out": done.left_out, "box": done.edge}
+    report.result(
+        values | {"star": str(done.star)}, f"Cut out {done.count} particles in boxes of {done.edge} voxels; list: {done.star}"
+    )
+
+
+def _chosen(
+    folder: Path, class_name: str | None, status: str, top: int, names: list[str] | None
+) -> tuple[ClassSpec, list[Tomogram], list[ParticleTable], list[Positions]]:
+    """Return the class, the tomograms, which of its particles are wanted in each, and where any particle lies."""
     from core.gathering import chosen_particles, chosen_tomograms
     from core.project import Project
 
     with Project.open(folder) as work:
         spec = only_class(work, class_name)
         tomograms = [work.tomogram(name) for name in chosen_tomograms(work, names)]
-        chosen = chosen_particles(work, names, [spec.id], status, top)
-        known = [work.store.table(tomogram.id).positions for tomogram in tomograms]
-    parts = [(tomogram, part.positions) for tomogram, part in zip(tomograms, chosen, strict=True)]
-    return spec, report.follow(averaged(parts, spec.diameter, how, known))
+        wanted = None if status == "all" else Status[status.upper()]
+        chosen = chosen_particles(work, names, [spec.id], wanted, top)
+        return spec, tomograms, chosen, [work.store.table(tomogram.id).positions for tomogram in tomograms]
 
 
 def only_class(project: Project, name: str | None) -> ClassSpec:
@@ -114,9 +149,3 @@ def only_class(project: Project, name: str | None) -> ClassSpec:
         known = ", ".join(spec.name for spec in specs) or "none yet"
         raise ConfigError(f"Say which class with --class; classes: {known}.")
     return specs[0]
-
-
-def _written(made: Average, out: Path, title: str) -> list[Path]:
-    from core.portrait import write_average
-
-    return write_average(made, out, title)

@@ -79,10 +79,28 @@ def write_star(path: Path, block: str, table: pd.DataFrame) -> None:
     PickerError
         If the file cannot be written.
     """
+    write_stars(path, {block: table})
+
+
+def write_stars(path: Path, blocks: Mapping[str, pd.DataFrame]) -> None:
+    """Write tables to a STAR file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+    blocks : Mapping[str, pd.DataFrame]
+        Columns by their labels without ``_``, for each data block.
+
+    Raises
+    ------
+    PickerError
+        If the file cannot be written.
+    """
     import starfile
 
     # RELION refuses the line ends of Windows
-    text: str = starfile.to_string({block: table}, float_format="%.6f").replace("\r\n", "\n")
+    text: str = starfile.to_string(dict(blocks), float_format="%.6f").replace("\r\n", "\n")
     make_folder(path.parent)
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
