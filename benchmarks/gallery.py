@@ -56,7 +56,7 @@ def wait_for_pictures(desk: Application) -> None:
                 break
             rows.append(row)
         if rows and all(int(view.cells.ids[row]) in view.cells._pictures for row in rows):
-            view.viewport().repaint()
+            QApplication.processEvents()  # what came last is drawn
             return
 
 

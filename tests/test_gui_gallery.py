@@ -83,7 +83,7 @@ def test_only_what_is_seen_or_comes_next_is_cut(opened: Application, qtbot: QtBo
     qtbot.waitUntil(lambda: opened.gallery._job is None)
     assert len(seen(window)) < len(cells._pictures) <= len(seen(window)) + 2 * AHEAD
     picture = cells._pictures[int(cells.ids[0])]
-    assert (picture.width(), picture.height()) == (48, 16)
+    assert (picture.width(), picture.height()) == (3 * window.zoom.value(), window.zoom.value())
 
 
 def test_the_wheel_brings_further_pictures(opened: Application, qtbot: QtBot) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.types import BoolArray, IntArray
 
 CACHE = 96 * 2**20  # bytes of pictures that are kept
-GAP, MARGIN, TEXT = 2, 5, 18  # pixels
+EDGE, GAP, MARGIN, TEXT = 72, 2, 5, 18  # pixels
 AHEAD = 24  # pictures that are made before they are seen
 STATUS_COLORS = {Status.ACCEPTED: "#4caf50", Status.CANDIDATE: "#8a9099", Status.REJECTED: "#e5534b"}
 FLAG_COLOR = "#ffb300"
@@ -36,6 +36,7 @@ class GalleryModel(QAbstractListModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.ids: IntArray = np.empty(0, np.int64)
+        self.edge = EDGE
         self._table: ParticleTable | None = None
         self._flagged: BoolArray = np.empty(0, np.bool_)
         self._notes: tuple[str, ...] = ()
@@ -74,8 +75,10 @@ class GalleryModel(QAbstractListModel):
         """Take the three slabs of a particle, (3, edge, edge)."""
         edge = picture.shape[1]
         strip = np.ascontiguousarray(np.concatenate(list(picture), axis=1))
-        image = QImage(strip.data, 3 * edge, edge, 3 * edge, QImage.Format.Format_Grayscale8).copy()
-        self._bytes += strip.size if particle_id not in self._pictures else 0
+        image = QImage(strip.data, 3 * edge, edge, 3 * edge, QImage.Format.Format_Grayscale8)
+        smooth = Qt.TransformationMode.SmoothTransformation  # once, rather than whenever it is drawn
+        image = image.scaled(3 * self.edge, self.edge, transformMode=smooth).convertToFormat(QImage.Format.Format_Grayscale8)
+        self._bytes += image.width() * image.height() if particle_id not in self._pictures else 0
         self._pictures[particle_id] = image
         while self._bytes > CACHE and len(self._pictures) > 1:
             _, old = self._pictures.popitem(last=False)
@@ -126,7 +129,7 @@ class GalleryDelegate(QStyledItemDelegate):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.edge = 72
+        self.edge = EDGE
 
     @property
     def size(self) -> QSize:
@@ -146,7 +149,6 @@ class GalleryDelegate(QStyledItemDelegate):
             painter.fillRect(place, QColor("#2f7fb8"))
         image = model.picture(index.row())
         left, top, edge = option.rect.left() + MARGIN, option.rect.top() + MARGIN, self.edge
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         for number in range(3):
             target = QRect(left + number * (edge + GAP), top, edge, edge)
             if image is None:
@@ -187,6 +189,9 @@ class GalleryView(QListView):
     def set_edge(self, edge: int) -> None:
         """Draw slabs with so many pixels along the edge."""
         self.drawing.edge = edge
+        if edge != self.cells.edge:
+            self.cells.edge = edge
+            self.cells.forget_pictures()
         self.scheduleDelayedItemsLayout()
         self.verticalScrollBar().setSingleStep(self.drawing.size.height() // 3)
 
