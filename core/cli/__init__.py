@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from core.cli.clustering import cluster
 from core.cli.doctor import doctor
 from core.cli.masking import mask
 from core.cli.picks import pick
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "pick": pick,
     "mask": mask,
+    "cluster": cluster,
     "evaluate": evaluate,
     "report": report,
     "export": export,

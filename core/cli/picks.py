@@ -167,7 +167,7 @@ def _pick_project(
     with Project.open(folder) as project:
         if project.notice:
             raise ProjectError(f"Picks cannot be kept. {project.notice}")
-        chosen = model or _newest(project)
+        chosen = model or newest_model(project)
         checkpoint = load_checkpoint(chosen)  # looked at before a run is begun
         wanted = chosen_tomograms(project, names)
         run = project.new_run("pick")
@@ -190,7 +190,24 @@ def _pick_project(
     report.result(values, shown(counts), f"All that scored above the floor: {run}")
 
 
-def _newest(project: Project) -> Path:
+def newest_model(project: Project) -> Path:
+    """Return the network that was trained last.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+
+    Returns
+    -------
+    Path
+        Its file.
+
+    Raises
+    ------
+    ProjectError
+        If there is none.
+    """
     models = sorted(project.models.glob("*.pt"), key=lambda path: path.stat().st_mtime)
     if not models:
         raise ProjectError(f"The project {project.folder} has no trained network yet; train one, or give one with --model.")

@@ -120,10 +120,22 @@ class Folder:
         Path
             An MRC file that need not exist.
         """
-        name = safe_name(tomogram_id)
-        if name != tomogram_id:  # what the file system does not tell apart, the number does
-            name += f"-{crc32(tomogram_id.encode()):08x}"
-        return self.folder / "maps" / f"{name}.mrc"
+        return self.folder / "maps" / f"{_file_name(tomogram_id)}.mrc"
+
+    def clusters(self, tomogram_id: str) -> Path:
+        """Return where the clusters of a tomogram's candidates are kept.
+
+        Parameters
+        ----------
+        tomogram_id : str
+            Which tomogram.
+
+        Returns
+        -------
+        Path
+            A file of `core.clusters.save_clusters` that need not exist.
+        """
+        return self.folder / "clusters" / f"{_file_name(tomogram_id)}.npz"
 
     def new_run(self, kind: str) -> Path:
         """Make a folder for a run.
@@ -179,3 +191,10 @@ def new_run(runs: Path, kind: str) -> Path:
             raise ProjectError(f"Cannot make the folder {folder}: {os_reason(exc)}.") from exc
         else:
             return folder
+
+
+def _file_name(tomogram_id: str) -> str:
+    name = safe_name(tomogram_id)
+    if name != tomogram_id:  # what the file system does not tell apart, the number does
+        name += f"-{crc32(tomogram_id.encode()):08x}"
+    return name

@@ -1,0 +1,190 @@
+"""Candidates that look alike to the network: principal components for the eye, clusters by density, and a lasso."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import PickerError
+from core.io.atomic import atomic_path, make_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from core.types import BoolArray, FloatArray, IntArray
+
+ALONE = -1
+"""The label of what belongs to no cluster."""
+
+COMPONENTS = 10
+FEWEST = 10  # candidates without which there is nothing to group
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clusters:
+    """Candidates of one tomogram, grouped.
+
+    Attributes
+    ----------
+    ids : IntArray
+        (n,) stable ids of the candidates.
+    components : FloatArray
+        (n, k) principal components of their features, the strongest first.
+    labels : IntArray
+        (n,) cluster of each, the largest cluster 0; `ALONE` for none.
+    explained : FloatArray
+        (k,) share of the variance that each component explains.
+    """
+
+    ids: IntArray = field(repr=False)
+    components: FloatArray = field(repr=False)
+    labels: IntArray = field(repr=False)
+    explained: FloatArray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def grouped(ids: IntArray, features: FloatArray, smallest: int = 0) -> Clusters:
+    """Group candidates by their features.
+
+    Features are brought to mean 0 and deviation 1, reduced to ten principal components and grouped by HDBSCAN (Campello et al.
+    2013, doi 10.1007/978-3-642-37456-2_14), which finds how many groups there are and leaves out what belongs to none.
+
+    Parameters
+    ----------
+    ids : IntArray
+        (n,) ids of the candidates.
+    features : FloatArray
+        (n, d) as `core.embedding.embed` returns them.
+    smallest : int
+        Members of the smallest group; 0 for a fiftieth of the candidates, at least 5.
+
+    Returns
+    -------
+    Clusters
+        In the same order.
+
+    Raises
+    ------
+    PickerError
+        If there are fewer than ten candidates.
+    """
+    require_enough(len(ids))
+    from sklearn.cluster import HDBSCAN
+    from sklearn.decomposition import PCA
+
+    values = np.asarray(features, np.float64)
+    spread = values.std(axis=0)
+    values = (values - values.mean(axis=0))[:, spread > 1e-9] / spread[spread > 1e-9]
+    reduced = PCA(n_components=min(COMPONENTS, *values.shape), svd_solver="full")
+    components = reduced.fit_transform(values)
+    least = smallest or max(5, len(ids) // 50)
+    labels = HDBSCAN(min_cluster_size=min(least, len(ids) // 2), min_samples=5, copy=True).fit_predict(components)
+    return Clusters(
+        ids=np.asarray(ids, np.int64),
+        components=np.asarray(components, np.float32),
+        labels=_largest_first(labels),
+        explained=np.asarray(reduced.explained_variance_ratio_, np.float32),
+    )
+
+
+def require_enough(count: int) -> None:
+    """Refuse to group too few candidates.
+
+    Parameters
+    ----------
+    count : int
+        How many there are.
+
+    Raises
+    ------
+    PickerError
+        If there are fewer than ten.
+    """
+    if count < FEWEST:
+        raise PickerError(f"{count} picks are too few to group; at least {FEWEST} are needed: pick first.")
+
+
+def _largest_first(labels: NDArray[Any]) -> IntArray:
+    numbers, counts = np.unique(labels[labels >= 0], return_counts=True)
+    order = numbers[np.argsort(-counts, kind="stable")]
+    renamed = np.full(len(labels), ALONE, np.int64)
+    for new, old in enumerate(order.tolist()):
+        renamed[labels == old] = new
+    return renamed
+
+
+def in_polygon(points: NDArray[Any], corners: NDArray[Any]) -> BoolArray:
+    """Tell which points a closed line goes round, by counting how often a ray to the right crosses it.
+
+    Parameters
+    ----------
+    points : ndarray
+        (n, 2) places.
+    corners : ndarray
+        (m, 2) corners of the line, in order; the last is joined to the first.
+
+    Returns
+    -------
+    BoolArray
+        (n,) True inside; all False with fewer than three corners.
+    """
+    inside = np.zeros(len(points), np.bool_)
+    if len(corners) < 3:
+        return inside
+    x, y = np.asarray(points, float).T
+    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y1 != y2:
+            crossed = ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+            inside ^= crossed
+    return inside
+
+
+def save_clusters(found: Clusters, path: Path) -> None:
+    """Write clusters, whole or not at all.
+
+    Parameters
+    ----------
+    found : Clusters
+        What was grouped.
+    path : Path
+        An npz file of plain arrays.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be written.
+    """
+    make_folder(path.parent)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        arrays = {name: getattr(found, name) for name in ("ids", "components", "labels", "explained")}
+        np.savez_compressed(file, version=np.int64(_VERSION), **arrays)
+
+
+def load_clusters(path: Path) -> Clusters | None:
+    """Read what `save_clusters` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Clusters | None
+        None where there is none, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            ids, components, labels, explained = (file[name] for name in ("ids", "components", "labels", "explained"))
+            fits = file["version"] == _VERSION and len(ids) == len(components) == len(labels) and components.ndim == 2
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return Clusters(ids=ids, components=components, labels=labels, explained=explained) if fits else None
