@@ -224,10 +224,10 @@ def tile_voxels(preset: str, device: torch.device) -> int:
     Returns
     -------
     int
-        At least 64³.
+        At least 128³.
     """
     room = min(PART * free_memory(device), LARGEST[device.type])
-    return max(int(room / BYTES_PER_VOXEL[preset]), 64**3)
+    return max(int(room / BYTES_PER_VOXEL[preset]), 128**3)  # with less, nearly all is context
 
 
 def _block(prepared: Prepared, tile: Tile) -> FloatArray:

