@@ -71,6 +71,8 @@ WRITERS = {
     "b.hdf": _plain_hdf,
     "a.tif": lambda path: tifffile.imwrite(path, VOXELS, photometric="minisblack"),
     "b.tif": lambda path: tifffile.imwrite(path, VOXELS, compression="zlib", predictor=False, photometric="minisblack"),
+    "d.tif": lambda path: tifffile.imwrite(path, VOXELS, compression="lzw", predictor=True, photometric="minisblack"),
+    "e.tif": lambda path: tifffile.imwrite(path, VOXELS, compression="zstd", photometric="minisblack"),
     "c.tif": lambda path: tifffile.imwrite(path, VOXELS, imagej=True, metadata={"axes": "ZYX", "unit": "nm", "spacing": 1}),
     "a.ome.tif": lambda path: tifffile.imwrite(path, VOXELS, ome=True, metadata={"axes": "ZYX", "PhysicalSizeX": 1.0}),
     "a.em": lambda path: emfile.write(path, VOXELS),

@@ -379,7 +379,7 @@ def test_links_out_of_the_file_are_not_followed(tmp_path):
 
 
 @pytest.mark.parametrize("byte_order", ["<", ">"])
-@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "zstd"])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_tiff_of_all_types(tmp_path, dtype, compression, byte_order):
     data = _typed(dtype)
@@ -407,6 +407,18 @@ def test_ome_tiff(tmp_path):
 def test_sections_that_are_called_something_else(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", REALS, imagej=True, metadata={"axes": "TYX"})
     _same(tmp_path / "a.tif", REALS, 0, "5 sections time points", UNKNOWN)
+
+
+@pytest.mark.parametrize(("data", "predictor"), [(REALS, 3), (np.round(REALS).astype("i2"), 2)])
+@pytest.mark.parametrize("compression", ["lzw", "zlib"])
+def test_tiff_packed_as_differences(tmp_path, data, predictor, compression):
+    tifffile.imwrite(tmp_path / "a.tif", data, compression=compression, predictor=predictor, photometric="minisblack")
+    _same(tmp_path / "a.tif", data, 0, UNKNOWN)
+
+
+def test_tiff_packed_for_pictures_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 16, 16), "u1"), compression="jpeg", photometric="minisblack")
+    assert "compressed with JPEG" in _refused(tmp_path / "a.tif")
 
 
 def test_tiffs_that_are_no_volume(tmp_path):

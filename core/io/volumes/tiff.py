@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from core.types import Shape
 
+_PACKED = (1, 5, 8, 32773, 32946, 50000)  # not, LZW, deflate, PackBits, deflate as it was first numbered, Zstandard
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it says of damage is for its developers
 
@@ -153,10 +154,10 @@ def _require_readable(path: Path, series: Any, shape: Shape) -> None:
     import tifffile
 
     key = series.keyframe
-    if int(key.compression) not in (1, 8, 32946, 32773):
+    if int(key.compression) not in _PACKED:
         word = getattr(key.compression, "name", key.compression)
         raise FileFormatError(f"{path} is compressed with {word}, which is not read; save it uncompressed or with deflate (ZIP).")
-    if int(key.predictor) not in (1, 2):
+    if int(key.predictor) not in (1, 2, 3):
         word = tifffile.PREDICTOR(key.predictor).name
         raise FileFormatError(f"{path} is packed with the predictor {word}, which is not read; save it uncompressed.")
     page = shape[1] * shape[2] * series.dtype.itemsize
