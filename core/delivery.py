@@ -199,7 +199,8 @@ def parts_of(
         table = chosen(table, class_id, reviews, classes, tomogram, status, (masks or {}).get(one))
         if len(table):
             series, name, number = (tilt_series or {}).get(one, plain), (names or {}).get(one), (numbers or {}).get(one)
-            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name, number=number))
+            notes = project.store.notes(one)
+            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name, number=number, notes=notes))
     if not parts:
         raise PickerError("There are no particles to export; accept some first, or lower the threshold.")
     return parts

@@ -84,7 +84,7 @@ def test_an_earlier_version_is_brought_up_to_date(path: Path) -> None:
         assert [store.redo(), store.redo()] == ["Add tomogram a", "Add particle"]
         assert store.tomograms() == (expected,)
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("4",)
+        assert db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == ("5",)
 
 
 def test_an_earlier_and_a_new_file_have_the_same_columns(path: Path) -> None:

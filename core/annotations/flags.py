@@ -1,4 +1,4 @@
-"""Marks on particles that say nothing but that somebody wants to come back to them."""
+"""What is kept of particles besides: flags of those that somebody wants to come back to, and notes of where they came from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IN = "IN (SELECT value FROM json_each(?))"
 
 
 class Flags(Catalogue):
-    """A flag stays with its particle when that is moved, judged or given another class, and no training heeds it."""
+    """Flag and note stay with their particle when that is moved, judged or given another class, and no training heeds them."""
 
     def flag(self, ids: Ids, on: bool = True) -> None:
         """Flag particles, or take their flags away.
@@ -60,6 +60,27 @@ class Flags(Catalogue):
         key = self._tomogram_key(tomogram_id)
         rows = self._rows("SELECT id FROM particles WHERE tomogram = ? AND flagged ORDER BY id", (key,))
         return np.fromiter((row[0] for row in rows), np.int64)
+
+    def notes(self, tomogram_id: str) -> dict[int, str]:
+        """Return what was kept of the particles of a tomogram when they were added.
+
+        Parameters
+        ----------
+        tomogram_id : str
+            Which tomogram.
+
+        Returns
+        -------
+        dict[int, str]
+            By id; particles without a note are left out.
+
+        Raises
+        ------
+        ProjectError
+            If the tomogram is unknown.
+        """
+        key = self._tomogram_key(tomogram_id)
+        return dict(self._rows("SELECT id, note FROM particles WHERE tomogram = ? AND note IS NOT NULL", (key,)))
 
     def _set(self, ids: Ids, column: str, value: int, kind: Kind, to: str) -> None:
         wanted = listed(ids)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Ids: TypeAlias = int | Sequence[int] | IntArray
 
 COLUMNS = "id, class, z, y, x, score, source, status"
-WRITTEN = "id, tomogram, class, z, y, x, score, source, status"
+WRITTEN = "id, tomogram, class, z, y, x, score, source, status, note"
 COUNTS = (
     "SELECT name, class, status, n FROM tomograms JOIN"
     " (SELECT tomogram, class, status, count(*) AS n FROM particles GROUP BY tomogram, class, status) ON tomogram = id"
@@ -52,7 +52,7 @@ def table_of(tomogram_id: str, rows: Sequence[Sequence[Any]]) -> ParticleTable:
     )
 
 
-def rows_of(table: ParticleTable, ids: IntArray, tomogram: int) -> list[tuple[Any, ...]]:
+def rows_of(table: ParticleTable, ids: IntArray, tomogram: int, notes: Sequence[str | None]) -> list[tuple[Any, ...]]:
     """Make whole database rows of a table.
 
     Parameters
@@ -63,14 +63,17 @@ def rows_of(table: ParticleTable, ids: IntArray, tomogram: int) -> list[tuple[An
         (n,) the ids that they get.
     tomogram : int
         Key of their tomogram.
+    notes : Sequence[str | None]
+        (n,) what else is kept of each.
 
     Returns
     -------
     list[tuple[Any, ...]]
-        n rows: id, tomogram, class, z, y, x, score, source, status.
+        n rows with `WRITTEN`.
     """
     z, y, x = table.positions.T.tolist()
-    columns = (table.class_ids.tolist(), z, y, x, table.scores.tolist(), table.sources.tolist(), table.statuses.tolist())
+    codes = (table.sources.tolist(), table.statuses.tolist())
+    columns = (table.class_ids.tolist(), z, y, x, table.scores.tolist(), *codes, notes)
     return [(particle, tomogram, *rest) for particle, *rest in zip(ids.tolist(), *columns, strict=True)]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VERSION = 4
+VERSION = 5
 FORMAT = "DeepETPicker project"
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -44,6 +44,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "source": "INTEGER NOT NULL",
         "status": "INTEGER NOT NULL",
         "flagged": "INTEGER NOT NULL DEFAULT 0",
+        "note": "TEXT",
     },
 }
 """Each table has a twin ``<table>_log`` with the rows that a journal entry changed, as they were before and after."""
@@ -220,5 +221,9 @@ _STEPS: tuple[tuple[str, ...], ...] = (
     (  # 3 to 4: particles that somebody wants to come back to
         "ALTER TABLE particles ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE particles_log ADD COLUMN flagged INTEGER DEFAULT 0",
+    ),
+    (  # 4 to 5: what the file that a particle came from told of it besides
+        "ALTER TABLE particles ADD COLUMN note TEXT",
+        "ALTER TABLE particles_log ADD COLUMN note TEXT",
     ),
 )

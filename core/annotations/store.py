@@ -64,7 +64,7 @@ class AnnotationStore(Flags):
         table = ParticleTable.build(tomogram_id, [list(position)], class_id, scores=scores, source=source, status=status)
         return int(self.add_many(table, "Add particle")[0])
 
-    def add_many(self, table: ParticleTable, description: str = "") -> IntArray:
+    def add_many(self, table: ParticleTable, description: str = "", notes: Sequence[str] | None = None) -> IntArray:
         """Add particles as one change.
 
         Parameters
@@ -73,6 +73,8 @@ class AnnotationStore(Flags):
             n particles of one tomogram; the ids in it do not matter.
         description : str
             What undo will say; by default how many were added.
+        notes : Sequence[str] | None
+            (n,) what else is kept of each particle, for `notes`; None for nothing.
 
         Returns
         -------
@@ -92,7 +94,8 @@ class AnnotationStore(Flags):
         with self._entry(Kind.ADDED, description or f"Add {len(table)} particles"):
             used = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'particles'")
             ids = np.arange(len(table), dtype=np.int64) + (used[0][0] + 1 if used else 1)
-            self._db.executemany(f"INSERT INTO particles ({WRITTEN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows_of(table, ids, key))
+            rows = rows_of(table, ids, key, notes or [None] * len(table))
+            self._db.executemany(f"INSERT INTO particles ({WRITTEN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         return ids
 
     def move(self, ids: Ids, positions: Sequence[float] | Positions) -> None:

@@ -44,8 +44,6 @@ def doubts(picks: ReadPicks, positions: Positions, frame: Frame, tomogram: Tomog
         One sentence each.
     """
     yield from picks.notices
-    if picks.orientations is not None or picks.extras:
-        yield "Orientations and other columns of the file are not kept in the project; keep the file if you need them later."
     unsure = frame.tilt_series is None or frame.tilt_series.size is None
     if picks.unit is Unit.CENTRED and unsure:
         yield (

@@ -9,6 +9,7 @@ import numpy as np
 from core.annotations import Role, TomogramRecord
 from core.errors import FileFormatError, ProjectError
 from core.io.particles import TomogramPicks, read_particles, write_parts
+from core.io.particles.keeping import noted
 from core.io.particles.values import Frame
 from core.io.volumes import open_tomogram
 from core.particles import ParticleTable, Status
@@ -176,16 +177,16 @@ class Project(Folder):
         positions = picks.voxels(frame) * scale
         class_ids = classes_of(picks, self.store.classes(), class_id)
         table = ParticleTable.build(tomogram_id, positions, class_ids, scores=picks.scores, status=status)
-        inside = tomogram.box.contains(positions)
+        inside, notices = tomogram.box.contains(positions), tuple(doubts(picks, positions, frame, tomogram, scale))
         if outside is None and not inside.all():
             raise FileFormatError(f"{path}: {outside_sentence(positions, tomogram)}")
         if outside == "drop":
-            table = table.select(inside)
+            table, picks = table.select(inside), picks.select(inside)
         return Imported(
-            ids=self.store.add_many(table, f"Import {len(table)} particles from {path.name}"),
-            dropped=len(picks) - len(table),
-            elsewhere=len(everything) - len(picks),
-            notices=tuple(doubts(picks, positions, frame, tomogram, scale)),
+            ids=self.store.add_many(table, f"Import {len(table)} particles from {path.name}", noted(picks)),
+            dropped=len(inside) - len(table),
+            elsewhere=len(everything) - len(inside),
+            notices=notices,
         )
 
     def to_export(self, tomogram_id: str, class_ids: Sequence[int] | None, status: Status | None) -> ParticleTable:
@@ -267,5 +268,6 @@ class Project(Folder):
         for one in chosen:
             table = self.to_export(one, class_ids, status)
             series, name, number = (tilt_series or {}).get(one), (names or {}).get(one), (numbers or {}).get(one)
-            parts.append(TomogramPicks.of(self.tomogram(one), table, tilt_series=series, name=name, number=number))
+            tomogram, notes = self.tomogram(one), self.store.notes(one)
+            parts.append(TomogramPicks.of(tomogram, table, tilt_series=series, name=name, number=number, notes=notes))
         return write_parts(path, parts, self.store.classes(), format=format, options=options)

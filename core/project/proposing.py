@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import compress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +13,7 @@ from core.errors import FileFormatError, PickerError
 from core.grids import outside_doubt
 from core.io.particles import read_particles
 from core.io.particles.frames import Frame
+from core.io.particles.keeping import noted
 from core.io.particles.tomograms import geometry_told
 from core.particles import COLORS, ClassSpec, ParticleTable, Status
 from core.project.checking import doubts
@@ -91,6 +93,8 @@ class Proposal:
         The particles of each tomogram, those outside too.
     inside : tuple[BoolArray, ...]
         (n,) of each table: which lie in their tomogram.
+    notes : tuple[tuple[str, ...] | None, ...]
+        (n,) of each table: what else the file tells, from `core.io.particles.keeping.noted`.
     new_classes : tuple[ClassSpec, ...]
         Classes that would be added.
     elsewhere : int
@@ -109,6 +113,7 @@ class Proposal:
 
     tables: tuple[ParticleTable, ...]
     inside: tuple[BoolArray, ...] = field(repr=False)
+    notes: tuple[tuple[str, ...] | None, ...] = field(repr=False)
     new_classes: tuple[ClassSpec, ...]
     elsewhere: int
     problem: str
@@ -162,7 +167,7 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
         problems |= {nobody_claims([one.name for one in found], order.tomogram_ids): None}
     series, told = _series(order, found, [name for name, _ in parts])
     problems |= dict.fromkeys(told)
-    tables, insides, notices = [], [], dict.fromkeys(everything.notices)
+    tables, insides, notes, notices = [], [], [], dict.fromkeys(everything.notices)
     for name, picks in () if told else parts:
         tomogram = project.tomogram(name)
         class_ids = classes_of(picks, classes, order.class_id)
@@ -175,6 +180,7 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
         inside = tomogram.box.contains(positions)
         tables.append(ParticleTable.build(name, positions, class_ids, scores=picks.scores, status=order.status))
         insides.append(inside)
+        notes.append(noted(picks))
         odd = list(doubts(picks, positions, frame, tomogram, order.scale))
         if order.outside is None and not inside.all():
             problems |= {outside_sentence(positions, tomogram): None}
@@ -184,6 +190,7 @@ def propose(project: Project, order: ImportOrder) -> Proposal:
     return Proposal(
         tables=tuple(tables),
         inside=tuple(insides),
+        notes=tuple(notes),
         new_classes=new,
         elsewhere=len(everything) - sum(len(picks) for _, picks in parts),
         problem=" ".join(problems),
@@ -217,14 +224,13 @@ def carry_out(project: Project, order: ImportOrder) -> IntArray:
     proposal = propose(project, order)
     if proposal.problem:
         raise FileFormatError(f"{order.path}: {proposal.problem}")
-    kept = [
-        table.select(inside) if order.outside == "drop" else table
-        for table, inside in zip(proposal.tables, proposal.inside, strict=True)
-    ]
+    rows = [inside if order.outside == "drop" else np.ones(len(inside), np.bool_) for inside in proposal.inside]
+    kept = [table.select(chosen) for table, chosen in zip(proposal.tables, rows, strict=True)]
+    notes = [None if told is None else tuple(compress(told, chosen)) for told, chosen in zip(proposal.notes, rows, strict=True)]
     with project.store.grouped(f"Import {sum(map(len, kept))} particles from {order.path.name}"):
         for spec in proposal.new_classes:
             project.store.add_class(spec)
-        return np.concatenate([project.store.add_many(table) for table in kept])
+        return np.concatenate([project.store.add_many(table, notes=told) for table, told in zip(kept, notes, strict=True)])
 
 
 def _series(

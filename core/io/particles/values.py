@@ -10,6 +10,7 @@ import numpy as np
 
 from core.grids import position_doubts
 from core.io.particles.frames import Frame, TiltSeriesGeometry, Unit
+from core.io.particles.keeping import recalled
 from core.particles import ParticleTable
 
 if TYPE_CHECKING:
@@ -225,6 +226,7 @@ class TomogramPicks:
         tilt_series: TiltSeriesGeometry | None = None,
         name: str | None = None,
         number: int | None = None,
+        notes: Mapping[int, str] | None = None,
     ) -> Self:
         """Take name, voxel size and shape from a tomogram.
 
@@ -240,6 +242,8 @@ class TomogramPicks:
             Another name than the tomogram's.
         number : int | None
             For formats that number tomograms.
+        notes : Mapping[int, str] | None
+            What a project keeps of particles by id, for orientations and extras.
 
         Returns
         -------
@@ -248,7 +252,11 @@ class TomogramPicks:
         """
         frame = Frame(voxel_size=tomogram.voxel_size, shape=tomogram.shape, tilt_series=tilt_series)
         doubts = (*frame.doubts(), *position_doubts(table.positions, tomogram)) if len(table) else ()
-        return cls(name=name or tomogram.id, table=table, frame=frame, number=number, doubts=doubts)
+        part = cls(name=name or tomogram.id, table=table, frame=frame, number=number, doubts=doubts)
+        if not notes:
+            return part
+        turns, extras, told = recalled([notes.get(particle) for particle in table.ids.tolist()])
+        return replace(part, orientations=turns, extras=extras, doubts=(*doubts, *told))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
