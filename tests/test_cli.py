@@ -197,7 +197,7 @@ def test_wrong_usage_ends_with_2_and_shows_no_traceback(call: Call, words: list[
         (["train", "--resume", "absent"], "not the folder of a training run"),
         (["train", "absent", "--config", "absent.toml"], "absent.toml"),
         (["train", "absent", "--set", "train.stepz=4"], "Unknown setting 'stepz'"),
-        (["pick", "absent.mrc", "--model", "absent.pt"], "absent.pt"),
+        (["pick", "absent.mrc", "--model", "absent.pt"], "absent.mrc"),
         (["evaluate", "absent.csv", "absent.csv"], "absent.csv"),
         (["info", "absent.mrc"], "absent.mrc"),
         (["info", "absent.pt"], "absent.pt"),

@@ -13,7 +13,7 @@ from core.cli.doctor import doctor
 from core.cli.masking import mask
 from core.cli.picks import pick
 from core.cli.projects import export, import_particles, info, new
-from core.cli.reporting import report
+from core.cli.reporting import page
 from core.cli.scoring import evaluate
 from core.cli.subvolumes import average, extract
 from core.cli.volumes import convert, link
@@ -40,7 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "mask": mask,
     "cluster": cluster,
     "evaluate": evaluate,
-    "report": report,
+    "report": page,
     "export": export,
     "average": average,
     "extract": extract,

@@ -11,7 +11,7 @@ from core.cli.options import Json, Names
 from core.cli.report import Report
 
 
-def report(
+def page(
     project: Annotated[Path, typer.Argument(help="Project folder.")],
     out: Annotated[Path, typer.Option(help="HTML file to write; it holds all its pictures.")] = Path("report.html"),
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures as PNG and SVG, too.", show_default=False)] = None,

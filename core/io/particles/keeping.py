@@ -57,6 +57,8 @@ def recalled(notes: Sequence[str | None]) -> tuple[Orientations | None, Extras, 
     notices : tuple[str, ...]
         What is left out or made up for those that lack it.
     """
+    if not any(notes):
+        return None, {}, ()
     rows: list[dict[str, Any]] = [{} if note is None else json.loads(note) for note in notes]
     turned = sum(TURN in row for row in rows)
     turns = np.array([row.get(TURN, UNTURNED) for row in rows], np.float64) if turned else None

@@ -150,12 +150,10 @@ class TomogramPicks:
         What turns their voxels into other units.
     number : int | None
         What formats that number tomograms shall call it; None to find one.
-    orientations : Orientations | None
-        (n, 4) as in `ReadPicks`.
-    extras : Mapping[str, NDArray]
-        (n,) columns as in `ReadPicks`; each format writes those that are its own.
+    orientations, extras : Orientations | None, Mapping[str, NDArray]
+        As in `ReadPicks`; each format writes the extras that are its own.
     doubts : tuple[str, ...]
-        What is odd about the particles and the tomogram, whatever the format.
+        What is odd, whatever the format.
     """
 
     name: str
@@ -252,11 +250,9 @@ class TomogramPicks:
         """
         frame = Frame(voxel_size=tomogram.voxel_size, shape=tomogram.shape, tilt_series=tilt_series)
         doubts = (*frame.doubts(), *position_doubts(table.positions, tomogram)) if len(table) else ()
-        part = cls(name=name or tomogram.id, table=table, frame=frame, number=number, doubts=doubts)
-        if not notes:
-            return part
-        turns, extras, told = recalled([notes.get(particle) for particle in table.ids.tolist()])
-        return replace(part, orientations=turns, extras=extras, doubts=(*doubts, *told))
+        turns, extras, told = recalled([(notes or {}).get(particle) for particle in table.ids.tolist()])
+        named = cls(name=name or tomogram.id, table=table, frame=frame, number=number)
+        return replace(named, orientations=turns, extras=extras, doubts=(*doubts, *told))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
