@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from core.types import BoolArray, Positions, Voxels
 
 FEW = 5  # known hits, with fewer of which they say nothing about the number of particles
-DISAGREE = 2.0  # times more or fewer particles than the clicks let expect: then the loss's own probabilities do not hold
+DISAGREE = 2.0  # times as many particles as the loss's own probabilities promise, and these do not hold
 MOST_LOOKED_AT = 40_000_000  # voxels of a tomogram in which a network is looked at where nothing is held back
 MATCH = 0.5  # reach of a hit in particle radii
 
@@ -56,7 +56,7 @@ class Verdict:
         F1 that the calibrated scores promise at the thresholds, mean over the classes.
     calibration : dict[int, tuple[float, float]]
         For each class id, slope and offset of the score's logit; where not all is annotated they follow from the loss, unless
-        the clicks let expect far more or fewer particles than that.
+        the clicks let expect far more particles than that.
     thresholds : dict[int, float]
         For each class id, the threshold of the calibrated score that promises the best F1.
     """
@@ -178,7 +178,7 @@ def _calibration_and_threshold(known: _Evidence, loss: Loss) -> tuple[tuple[floa
     candidates = np.concatenate([known.ranking.scores[known.ranking.hits], known.unknown])
     if known.ranking.hits.sum() >= FEW:
         number = expected_number(known.ranking, known.unknown)
-        if not number / DISAGREE <= calibrated(candidates, calibration).sum() <= number * DISAGREE:
+        if number > DISAGREE * calibrated(candidates, calibration).sum():  # learnt by heart, clicks score higher: fewer say nothing
             calibration = fit_presence(known.ranking, known.unknown, number)
     scores = calibrated(np.concatenate([known.ranking.scores, known.unknown]), calibration)
     return calibration, best_expected_threshold(scores, float(scores.sum()))

@@ -133,6 +133,12 @@ def test_where_the_loss_promises_far_fewer_particles_than_the_clicks_it_follows_
     assert offset > 0
 
 
+def test_clicks_that_score_higher_than_other_particles_change_nothing():
+    scores = [(c, 0.99 if i < 5 else 0.9) for i, c in enumerate(CENTRES)]
+    found = verdict(Reader(scores), [held(CENTRES[:5], complete=False)])
+    assert found.calibration[3] == pytest.approx((1.0, -np.log(POSITIVE_WEIGHT)))
+
+
 def test_a_pick_that_is_right_is_not_wrong_for_being_near_a_rejected_one():
     both = np.array([CENTRES[4], CENTRES[4] + np.array([0, 0, 4])])
     part = held(both, [Status.ACCEPTED, Status.REJECTED], complete=False)
