@@ -101,7 +101,7 @@ def about(parent: QWidget | None = None) -> None:
 
 
 def _open_box(said: str, parent: QWidget | None, copied: str, icon: QMessageBox.Icon = QMessageBox.Icon.Warning) -> None:
-    if any(box.text() == said for box in _open):
+    if (said, copied) in _open.values():
         return  # told already, and nobody has read it yet
     box = QMessageBox(parent if parent is not None else QApplication.activeWindow())
     box.setObjectName("problem")
@@ -115,12 +115,12 @@ def _open_box(said: str, parent: QWidget | None, copied: str, icon: QMessageBox.
         copy.clicked.connect(lambda: QApplication.clipboard().setText(copied))
     box.setAttribute(box_delete_on_close())
     # where no window is active there is no parent, and a box that nobody holds would vanish at once
-    _open.append(box)
-    box.finished.connect(lambda _result: _open.remove(box))
+    _open[box] = said, copied
+    box.finished.connect(lambda _result: _open.pop(box))
     box.open()
 
 
-_open: list[QMessageBox] = []
+_open: dict[QMessageBox, tuple[str, str]] = {}
 
 
 def close_all() -> None:
