@@ -133,7 +133,14 @@ def test_closing_ends_the_workers_within_a_second(place: Path, tmp_path: Path) -
 def test_ctrl_c_leaves_what_is_finished_and_no_process(place: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "main.py"), "pick", str(place / "data" / "t0?.mrc"), "--model", str(place / "model.pt")]
     command += ["--out", str(tmp_path / "picks"), "--workers", "1", "--device", "cpu", "--json"]
-    began = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True)
+    began = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # where tests run in the background it is ignored
+    )
     while len(list(tmp_path.glob("picks/t*.json"))) < 2:
         assert began.poll() is None, began.communicate()
         time.sleep(0.02)

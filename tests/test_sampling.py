@@ -180,7 +180,8 @@ def test_heights_go_with_the_sections(train):
 
 def test_the_held_back_slab_never_teaches_and_the_rest_never_validates():
     volume, positions = tomogram(), np.random.default_rng(0).uniform(4, np.array(SHAPE) - 5, (30, 3))
-    (near,), (far,), _ = divide([Example(tomogram=volume, particles=table(positions))], [CLASS], TRAIN)
+    by_clicks = replace(TRAIN, split="clicks")
+    (near,), (far,), _ = divide([Example(tomogram=volume, particles=table(positions))], [CLASS], by_clicks)
     cut = near.box.high[1]
     assert cut == far.box.low[1]
     for part, rulers in ((near, where_from), (far, where_from)):
