@@ -12,6 +12,7 @@ from core.messages import Notice
 pytest.importorskip("qtpy")
 
 from app.jobs import Job, Runner
+from app.panels.jobbar import JobBar
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -133,3 +134,13 @@ def test_errors_for_the_user_arrive_as_they_are(qtbot: QtBot) -> None:
     with qtbot.waitSignal(job.failed, timeout=5000, check_params_cb=lambda exc: isinstance(exc, PickerError)):
         job.start()
     job.wait()
+
+
+def test_a_long_sentence_does_not_widen_the_window(qtbot: QtBot) -> None:
+    bar = JobBar()
+    qtbot.addWidget(bar)
+    narrow = bar.minimumSizeHint().width()
+    bar.say("The file cannot be read. " * 40)
+    assert bar.minimumSizeHint().width() <= narrow + 5
+    assert bar.text.text().startswith("The file")
+    assert bar.text.toolTip() == "The file cannot be read. " * 40

@@ -35,6 +35,7 @@ class Closer(QWidget):
         """
         button = QToolButton()
         button.setObjectName("look")
+        action.setIconText(action.text())  # Qt 6 would take the dots off
         button.setDefaultAction(action)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._grid.addWidget(button, *divmod(self._grid.count(), ACROSS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+from superqt import QElidingLabel
 
 from core.messages import Message, Notice, Progress
 
@@ -18,7 +19,8 @@ class JobBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("jobbar")
-        self.text, self.bar, self.eta, self.cancel = QLabel("Ready"), QProgressBar(), QLabel(), QPushButton("Cancel")
+        self.text = QElidingLabel("Ready")  # a long sentence must not widen the window; its tooltip has all of it
+        self.bar, self.eta, self.cancel = QProgressBar(), QLabel(), QPushButton("Cancel")
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
         self.cancel.clicked.connect(self._on_cancel_clicked)
