@@ -40,6 +40,7 @@ class Application:
         from app.controllers.pickall import PickAllController
         from app.controllers.project import ProjectController
         from app.controllers.report import ReportController
+        from app.controllers.rounds import RoundController
         from app.controllers.settings import SettingsController
         from app.controllers.tomograms import TomogramsController
         from app.controllers.train import TrainController
@@ -72,7 +73,7 @@ class Application:
         self.evaluation = EvaluationController(session, window.evaluation, window.evaluate)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.marks, window.train, window.pick, window.export)
-        self._then_pick = False  # whether picking follows the training that runs
+        self.rounds = RoundController(runner, self.train, self.pick)
         self._make_pictures(window)
         self._connect()
 
@@ -92,7 +93,7 @@ class Application:
             window.closing.connect(controller.close)
 
     def _connect(self) -> None:
-        from app.window import MARK
+        from app.window import MARK, PICK
 
         window, runner = self.window, self.runner
         runner.busy_changed.connect(window.jobs.set_busy)
@@ -108,13 +109,11 @@ class Application:
         window.step_changed.connect(self._on_step)
         window.step_changed.connect(lambda _step: self.export.refresh())
         self.project.opened.connect(lambda: window.go_to_step(MARK))
-        self.train.pick_wanted.connect(self._on_pick_wanted)
         self.pick.picked.connect(self.viewing.show_score_map)
-        self.train.trained.connect(self._on_trained)
-        window.pick.train_again_requested.connect(self._on_train_again)
-        window.train.train_requested.connect(self._forget_round)
-        window.jobs.cancel_requested.connect(self._forget_round)
-        self.pick.reason_not_again = self.train.reason_not
+        self.rounds.trained.connect(partial(window.go_to_step, PICK))
+        window.pick.train_again_requested.connect(self.rounds.again)
+        window.train.train_requested.connect(self.rounds.forget)
+        window.jobs.cancel_requested.connect(self.rounds.forget)
         window.marks.import_requested.connect(self.importing.open)
         self.importing.converted.connect(self._on_converted)
         window.marks.reclassify_requested.connect(self.pick.reclassify)
@@ -209,24 +208,6 @@ class Application:
         if shown is None or shown.id != tomogram:
             self.project.show_tomogram(tomogram)
         self.window.views.go_to(position)
-
-    def _on_train_again(self) -> None:
-        self.train.train_again()
-        self._then_pick = self.runner.busy
-
-    def _on_pick_wanted(self) -> None:
-        self._then_pick = True
-
-    def _forget_round(self) -> None:
-        self._then_pick = False
-
-    def _on_trained(self) -> None:
-        from app.window import PICK
-
-        self.window.go_to_step(PICK)
-        if self._then_pick:
-            self._forget_round()
-            self.runner.when_free(self.pick.pick)
 
     def close(self) -> None:
         """Stop what runs and let go of the project."""
