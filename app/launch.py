@@ -30,7 +30,6 @@ class Application:
 
         from app import style
         from app.controllers.annotate import AnnotateController
-        from app.controllers.evaluation import EvaluationController
         from app.controllers.export import ExportController
         from app.controllers.importing import ImportController
         from app.controllers.linking import LinkController
@@ -39,7 +38,6 @@ class Application:
         from app.controllers.pick import PickController
         from app.controllers.pickall import PickAllController
         from app.controllers.project import ProjectController
-        from app.controllers.report import ReportController
         from app.controllers.rounds import RoundController
         from app.controllers.settings import SettingsController
         from app.controllers.tomograms import TomogramsController
@@ -68,28 +66,33 @@ class Application:
         self.importing = ImportController(session, window.importing)
         self.linking = LinkController(session, window.tomograms, window.linking, window.carrying)
         self.movies = MovieController(session, runner, window.movies, window.views)
-        self.report = ReportController(session, runner, window.report)
         self.masking = MaskController(session, window.masking, window.masks, window.views)
-        self.evaluation = EvaluationController(session, window.evaluation, window.evaluate)
         self.viewing = ViewController(session, window.tomograms.rings, window.pick.score_map, window.views, self.settings)
         self.keeper = SettingsController(session, window.tomograms, window.marks, window.train, window.pick, window.export)
         self.rounds = RoundController(runner, self.train, self.pick)
-        self._make_pictures(window)
+        self._make_looks(window)
         self._connect()
 
-    def _make_pictures(self, window: MainWindow) -> None:
-        """Let the gallery and averages follow what is open."""
+    def _make_looks(self, window: MainWindow) -> None:
+        """Let closer looks at picks follow what is open."""
         from app.controllers.average import AverageController
+        from app.controllers.evaluation import EvaluationController
         from app.controllers.gallery import GalleryController
+        from app.controllers.report import ReportController
 
         self.gallery = GalleryController(self.session, window.gallery_window, window.gallery)
         self.average = AverageController(self.session, self.runner, window.averages, window.average)
+        self.evaluation = EvaluationController(self.session, window.evaluation, window.evaluate)
+        self.report = ReportController(self.session, self.runner, window.report)
         self.gallery.fly_requested.connect(self.annotate.fly_to)
         self.gallery.tomogram_requested.connect(self.project.show_tomogram)
+        self.evaluation.fly_requested.connect(self._on_fly)
+        window.report_requested.connect(self.report.write)
         window.gallery_window.undo_requested.connect(self.annotate.undo)
         window.gallery_window.redo_requested.connect(self.annotate.redo)
-        for controller in (self.gallery, self.average):
+        for controller in (self.gallery, self.average, self.evaluation, self.report):
             controller.said.connect(window.jobs.say)
+        for controller in (self.gallery, self.average, self.evaluation):
             window.closing.connect(controller.close)
 
     def _connect(self) -> None:
@@ -118,8 +121,6 @@ class Application:
         self.importing.converted.connect(self._on_converted)
         window.marks.reclassify_requested.connect(self.pick.reclassify)
         self.pick.fly_requested.connect(self.annotate.fly_to)
-        self.evaluation.fly_requested.connect(self._on_fly)
-        window.report_requested.connect(self.report.write)
         self.annotate.history_changed.connect(window.set_history)
         self.annotate.history_changed.connect(window.marks.set_history)
         for controller in (
@@ -132,8 +133,6 @@ class Application:
             self.importing,
             self.linking,
             self.movies,
-            self.evaluation,
-            self.report,
             self.masking,
             self.keeper,
         ):
@@ -214,7 +213,6 @@ class Application:
         from app import notify
 
         self.viewing.close()
-        self.evaluation.close()
         self.masking.close()
         self.runner.close()
         self.project.close()
