@@ -20,6 +20,7 @@ from core.host import leave_with_parent, packed
 from core.learner import Learner
 from core.peers import Peers
 from core.sampling import Sampler
+from core.supply import Supply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,15 +113,15 @@ def crewed(size: int, grounds: Sequence[Ground], config: RunConfig, classes: int
                     other.close()
 
 
-def step_together(learner: Learner, sampler: Sampler, step: int, seed: int, rate: float) -> float:
+def step_together(learner: Learner, supply: Supply, step: int, seed: int, rate: float) -> float:
     """Take one step, with the others if there are any.
 
     Parameters
     ----------
     learner : Learner
         Of the first process.
-    sampler : Sampler
-        Draws its share of the crops.
+    supply : Supply
+        Of its share of the crops.
     step, seed : int
         Number of the step, and seed of its noise.
     rate : float
@@ -131,10 +132,9 @@ def step_together(learner: Learner, sampler: Sampler, step: int, seed: int, rate
     float
         The loss over the crops of all.
     """
-    if learner.peers is None:
-        return learner.step(sampler.batch(step), seed, rate)
-    learner.peers.told((step, seed, rate))
-    return learner.step(sampler.batch(step, learner.peers.rows(sampler.train.batch)), seed, rate)
+    if learner.peers is not None:
+        learner.peers.told((step, seed, rate))
+    return learner.step(supply.crops(step), seed, rate)
 
 
 def _follow(order: bytes) -> None:
@@ -147,7 +147,7 @@ def _follow(order: bytes) -> None:
     learner, peers = Learner(config, classes, compute), Peers(rank, size, place, compute.device)
     learner.join(peers)
     learner.load_state(peers.told())
-    sampler = Sampler(grounds, config.train, config.label)
-    while True:
-        step, seed, rate = peers.told()
-        learner.step(sampler.batch(step, peers.rows(config.train.batch)), seed, rate)
+    with Supply(Sampler(grounds, config.train, config.label), compute.device, learner.rows) as supply:
+        while True:
+            step, seed, rate = peers.told()
+            learner.step(supply.crops(step), seed, rate)

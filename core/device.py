@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 import torch
@@ -11,6 +11,8 @@ import torch
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from core.config import DeviceName, Precision
 
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -105,6 +107,46 @@ def place(module: Module, compute: Compute) -> Module:
         if parameter.dim() == 5:
             parameter.data = parameter.data.contiguous(memory_format=compute.memory_format)
     return module
+
+
+def moved(values: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """Copy an array to a device.
+
+    Parameters
+    ----------
+    values : NDArray
+        In pinned memory, the copy need not be waited for; it must not change before the device has come so far.
+    device : torch.device
+        Where to.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape and type; on the CPU it is the array itself.
+    """
+    return torch.from_numpy(values).to(device, non_blocking=True)
+
+
+def utilisation(device: torch.device) -> float | None:
+    """Return how busy a device has been for the last fraction of a second.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device.
+
+    Returns
+    -------
+    float | None
+        Part of the time in which it computed, 0..1, as the driver counts; None where that is not known: on other devices than
+        CUDA, and where NVIDIA's own library for Python is not installed.
+    """
+    if device.type != "cuda":
+        return None
+    try:
+        return torch.cuda.utilization(device) / 100
+    except Exception:  # noqa: BLE001 - of NVIDIA's library, whatever it cannot do here: no training stops for a figure
+        return None
 
 
 def free_memory(device: torch.device) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from core.augment import vary_intensity
-from core.device import place
+from core.device import moved, place
 from core.losses import POSITIVE_WEIGHT, channel_targets, masked_cross_entropy, masked_dice, probabilities
 from core.network import build
 from core.peers import pool_norms
@@ -80,6 +80,11 @@ class Learner:
     def learning_rate(self) -> float:
         """The learning rate of the last step."""
         return float(self.optimiser.param_groups[0]["lr"])
+
+    @property
+    def rows(self) -> range | None:
+        """Which crops of every step are its own; None for all."""
+        return None if self.peers is None else self.peers.rows(self.config.batch)
 
     def begin(self, weights: dict[str, Tensor]) -> None:
         """Begin with other weights than fresh ones.
@@ -202,12 +207,12 @@ class Learner:
 
     def _loss(self, crops: Sequence[Crop], seed: int | None, network: Network | None = None) -> tuple[Tensor, float | None]:
         device, patch = self.compute.device, len(crops[0].classes)
-        images = torch.stack([c.pose.block(torch.from_numpy(c.block).to(device), patch) for c in crops])[:, None]
+        images = torch.stack([c.pose.block(moved(c.block, device), patch) for c in crops])[:, None]
         if seed is not None and self.config.augment:
             images = self._varied(images, torch.Generator(device).manual_seed(seed))
-        height = torch.stack([torch.from_numpy(c.heights) for c in crops]).to(device)
-        classes = torch.stack([torch.from_numpy(c.classes) for c in crops]).to(device)
-        trust = torch.stack([torch.from_numpy(c.trust) for c in crops]).to(device)[:, None]
+        height = torch.stack([moved(c.heights, device) for c in crops])
+        classes = torch.stack([moved(c.classes, device) for c in crops])
+        trust = torch.stack([moved(c.trust, device) for c in crops])[:, None]
         with self.compute.autocast():
             logits = (network or self.network)(images.contiguous(memory_format=self.compute.memory_format), height)
         if self.peers is not None and seed is not None:

@@ -70,6 +70,10 @@ class EpochDone:
         Learning rate of the last step.
     best : bool
         Whether this is the best checkpoint so far.
+    waiting : float | None
+        Part of the time of the steps since the last validation in which they waited for crops, 0..1; None where it was not noted.
+    utilisation : float | None
+        Part of that time in which the device computed, 0..1, as its driver counts; None where it does not say.
     """
 
     step: int
@@ -80,6 +84,15 @@ class EpochDone:
     threshold: float
     learning_rate: float
     best: bool
+    waiting: float | None = None
+    utilisation: float | None = None
+
+    @property
+    def pace(self) -> str:
+        """How well the device was kept busy, as part of a sentence; empty where it was not noted."""
+        waiting = "" if self.waiting is None else f"waiting for data {self.waiting:.0%}"
+        busy = "" if self.utilisation is None else f"GPU busy {self.utilisation:.0%}"
+        return ", ".join(part for part in (waiting, busy) if part)
 
     @property
     def measured(self) -> bool:

@@ -232,7 +232,8 @@ def _line(message: Message, stage: str) -> tuple[str, str]:
         held = f", held-back loss {message.validation_loss:.4f}" if message.measured else ""
         f1 = "" if message.f1 is None else f", F1 {'' if message.measured else 'about '}{message.f1:.3f}"
         figures = f"loss {message.loss:.4f}{held}{f1}"
-        return f"Step {message.step}, {message.seconds / 60:.1f} min: {figures}{best}", stage
+        pace = f"; {message.pace}" if message.pace else ""
+        return f"Step {message.step}, {message.seconds / 60:.1f} min: {figures}{best}{pace}", stage
     if isinstance(message, Progress) and message.stage != stage:
         return message.stage, message.stage
     return "", stage

@@ -5,26 +5,28 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint, save_tensors
 from core.configfile import config_to_toml
+from core.course import Course
 from core.crew import crewed, shared_by, step_together
-from core.device import choose
+from core.device import choose, utilisation
 from core.errors import CheckpointError, TrainingError
 from core.examples import check_examples, chosen, divide, with_patch
 from core.inference import scanner
 from core.io.atomic import atomic_path, make_folder
 from core.learner import Learner, learning_rate
-from core.messages import EpochDone, Notice, Progress
+from core.messages import Notice
 from core.preprocess import preprocess
 from core.pretrained import pretrained
 from core.sampling import Sampler, ground
+from core.supply import Supply
 from core.transfer import handed_on
-from core.validation import Verdict, looked_at, unmeasured, validate
+from core.validation import looked_at, unmeasured, validate
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -38,24 +40,13 @@ if TYPE_CHECKING:
     from core.particles import ClassSpec
     from core.preprocess import Prepared
     from core.sampling import Ground
+    from core.validation import Verdict
 
 KIND = "deepetpicker training state"
 VERSION = 2
 MAY_CHANGE = ("start", "steps", "minutes", "device", "precision", "tile")  # settings, when a run is resumed
 KEPT_EVERY = 60.0  # seconds after which the state is written down between validations, for a process that is killed
 PATIENCE = 5  # steps in a row whose loss is not finite before training gives up
-
-
-@dataclass(slots=True)
-class _Course:
-    """How far training has come; plain data, so that it can be written down."""
-
-    step: int = 0
-    seconds: float = 0.0
-    validated: int = 0
-    best: list[float] = field(default_factory=lambda: [-1.0, -1.0, -math.inf])
-    recent: list[float] = field(default_factory=list)
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
 def train(
@@ -130,7 +121,7 @@ def train(
         start = pretrained()
     if start is not None and not resume:
         learner.begin(handed_on(start, config.network, classes, voxel_size))
-    course = _resumed(learner, config, run) if resume else _Course()
+    course = _resumed(learner, config, run) if resume else Course()
     make_folder(run)
     with atomic_path(run / "config.toml") as path:
         path.write_text(config_to_toml(config), encoding="utf-8")
@@ -145,7 +136,7 @@ def train(
     return load_checkpoint(run / "best.pt")
 
 
-def _resumed(learner: Learner, config: RunConfig, run: Path) -> _Course:
+def _resumed(learner: Learner, config: RunConfig, run: Path) -> Course:
     state = load_tensors(run / "last.pt", KIND, VERSION)
     try:
         other = sorted(_settings(asdict(config)) - _settings(state["config"]))
@@ -153,11 +144,11 @@ def _resumed(learner: Learner, config: RunConfig, run: Path) -> _Course:
             names = ", ".join(f"{table}.{name} = {value!r}" for table, name, value in other)
             raise CheckpointError(f"{run} was begun with other settings than {names}: use those in its config.toml.")
         learner.load_state(state["learner"])
-        course = _Course(**state["course"])
+        course = Course(**state["course"])
     except (LookupError, TypeError, RuntimeError, ValueError, AttributeError) as exc:
         raise CheckpointError(f"{run} cannot be resumed: its last.pt is damaged or of other classes; start a new run.") from exc
     # a longer budget sets the marks of the next validations anew
-    course.validated = min(course.validated, int(_fraction(course, config) * config.train.validations))
+    course.validated = min(course.validated, int(course.fraction(config.train) * config.train.validations))
     return course
 
 
@@ -166,7 +157,7 @@ def _settings(config: dict[str, dict[str, Any]]) -> set[tuple[str, str, Any]]:
     return {(table, name, value) for table, part in config.items() for name, value in part.items() if name not in MAY_CHANGE}
 
 
-def _write_down(learner: Learner, course: _Course, config: RunConfig, run: Path) -> None:
+def _write_down(learner: Learner, course: Course, config: RunConfig, run: Path) -> None:
     parts = {"config": asdict(config), "learner": learner.state(), "course": asdict(course)}
     save_tensors({"kind": KIND, "version": VERSION, **parts}, run / "last.pt")
     with atomic_path(run / "history.json") as path:
@@ -174,42 +165,40 @@ def _write_down(learner: Learner, course: _Course, config: RunConfig, run: Path)
 
 
 def _steps(
-    learner: Learner, course: _Course, grounds: list[Ground], held: list[Ground], template: Checkpoint, run: Path
+    learner: Learner, course: Course, grounds: list[Ground], held: list[Ground], template: Checkpoint, run: Path
 ) -> Generator[Message, None, None]:
     config = template.config
-    sampler = Sampler(grounds, config.train, config.label)
     failures, written = 0, time.monotonic()
-    while True:
-        # looked at first, so that a run that ended between a step and its validation goes on with the validation
-        validated = int(min(_fraction(course, config), 1.0) * config.train.validations) > course.validated
-        if validated:
-            yield from (
-                _validation(learner, course, held, template, run) if held else _checkpoint(learner, course, grounds, template, run)
-            )
-        if validated or time.monotonic() - written > KEPT_EVERY:
-            _write_down(learner, course, config, run)
-            written = time.monotonic()
-        if _fraction(course, config) >= 1:
-            return
-        loss = _step(learner, course, sampler, config)
-        failures = 0 if math.isfinite(loss) else failures + 1
-        if failures == PATIENCE:
-            raise TrainingError(
-                f"The loss was not finite for {PATIENCE} steps in a row at step {course.step}: lower the learning rate "
-                f"({config.train.learning_rate:g}) or set precision to float32. The best checkpoint so far is kept."
-            )
-        fraction = _fraction(course, config)
-        eta = course.seconds * max(1 / fraction - 1, 0) if fraction else None
-        yield Progress(stage="Training", done=min(fraction, 1.0), total=1.0, eta=eta, detail=f"loss {loss:.3f}")
+    with Supply(Sampler(grounds, config.train, config.label), learner.compute.device, learner.rows) as supply:
+        while True:
+            # looked at first, so that a run that ended between a step and its validation goes on with the validation
+            validated = int(min(course.fraction(config.train), 1.0) * config.train.validations) > course.validated
+            if validated:
+                yield from (
+                    _validation(learner, course, held, template, run)
+                    if held
+                    else _checkpoint(learner, course, grounds, template, run)
+                )
+            if validated or time.monotonic() - written > KEPT_EVERY:
+                _write_down(learner, course, config, run)
+                written = time.monotonic()
+            if course.fraction(config.train) >= 1:
+                return
+            loss = _step(learner, course, supply, config)
+            failures = 0 if math.isfinite(loss) else failures + 1
+            if failures == PATIENCE:
+                raise TrainingError(
+                    f"The loss was not finite for {PATIENCE} steps in a row at step {course.step}: lower the learning rate "
+                    f"({config.train.learning_rate:g}) or set precision to float32. The best checkpoint so far is kept."
+                )
+            yield course.progress(config.train, loss)
 
 
-def _step(learner: Learner, course: _Course, sampler: Sampler, config: RunConfig) -> float:
-    began = time.monotonic()
-    rate = learning_rate(config.train.learning_rate, _fraction(course, config))
-    loss = step_together(learner, sampler, course.step, _noise_seed(config.train.seed, course.step), rate)
-    course.recent.append(loss)
-    course.seconds += time.monotonic() - began
-    course.step += 1
+def _step(learner: Learner, course: Course, supply: Supply, config: RunConfig) -> float:
+    began, waited = time.monotonic(), supply.waited
+    rate = learning_rate(config.train.learning_rate, course.fraction(config.train))
+    loss = step_together(learner, supply, course.step, _noise_seed(config.train.seed, course.step), rate)
+    course.count(loss, time.monotonic() - began, supply.waited - waited, utilisation(learner.compute.device))
     learner.whole = True
     return loss
 
@@ -218,15 +207,8 @@ def _noise_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
 
 
-def _fraction(course: _Course, config: RunConfig) -> float:
-    """Return the part of the budget that is used up, whichever limit is nearer."""
-    by_steps = course.step / config.train.steps if config.train.steps else 0.0
-    by_time = course.seconds / (60 * config.train.minutes) if config.train.minutes else 0.0
-    return max(by_steps, by_time)
-
-
 def _validation(
-    learner: Learner, course: _Course, held: list[Ground], template: Checkpoint, run: Path
+    learner: Learner, course: Course, held: list[Ground], template: Checkpoint, run: Path
 ) -> Generator[Message, None, None]:
     config, began = template.config, time.monotonic()
     quiet = replace(config.train, augment=False, seed=config.train.seed + 1)
@@ -239,52 +221,24 @@ def _validation(
     if best:
         save_checkpoint(_judged(template, learner, verdict, course.step, held=True), run / "best.pt")
         course.best = score
-    yield _told(learner, course, config, verdict, began, validation_loss=validation_loss, f1=verdict.f1, best=best)
+    seconds, rate = time.monotonic() - began, learner.learning_rate
+    yield course.told(config.train, seconds, verdict.thresholds, rate, validation_loss=validation_loss, f1=verdict.f1, best=best)
 
 
 def _checkpoint(
-    learner: Learner, course: _Course, grounds: list[Ground], template: Checkpoint, run: Path
+    learner: Learner, course: Course, grounds: list[Ground], template: Checkpoint, run: Path
 ) -> Generator[Message, None, None]:
     """Keep the network where nothing is held back; only at the end is it looked at what it finds."""
     config, began = template.config, time.monotonic()
     verdict = unmeasured(template.classes, config.train.loss)
-    if _fraction(course, config) >= 1:
+    if course.fraction(config.train) >= 1:
         look = scanner(learner.best_network, config.network.preset, config.train.patch, learner.compute, config.pick)
         taught = [looked_at(part) for part in grounds if len(part.centres)]
         verdict = yield from validate(look, taught, template.classes, config)
     save_checkpoint(_judged(template, learner, verdict, course.step, held=False), run / "best.pt")
     f1 = verdict.expected if math.isfinite(verdict.expected) else None
-    yield _told(learner, course, config, verdict, began, validation_loss=None, f1=f1, best=True)
-
-
-def _told(
-    learner: Learner,
-    course: _Course,
-    config: RunConfig,
-    verdict: Verdict,
-    began: float,
-    *,
-    validation_loss: float | None,
-    f1: float | None,
-    best: bool,
-) -> EpochDone:
-    """Count the time since this began, and say how training stands."""
-    finite = [v for v in course.recent if math.isfinite(v)]
-    course.recent.clear()
-    course.seconds += time.monotonic() - began
-    course.validated = int(_fraction(course, config) * config.train.validations)
-    report = EpochDone(
-        step=course.step,
-        seconds=course.seconds,
-        loss=float(np.mean(finite)) if finite else math.nan,
-        validation_loss=validation_loss,
-        f1=f1,
-        threshold=float(np.mean(list(verdict.thresholds.values()))),
-        learning_rate=learner.learning_rate,
-        best=best,
-    )
-    course.history.append(asdict(report))
-    return report
+    seconds, rate = time.monotonic() - began, learner.learning_rate
+    yield course.told(config.train, seconds, verdict.thresholds, rate, validation_loss=None, f1=f1, best=True)
 
 
 def _judged(template: Checkpoint, learner: Learner, verdict: Verdict, step: int, held: bool) -> Checkpoint:

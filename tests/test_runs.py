@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from core.messages import Message
 
-EPOCH = EpochDone(step=5, seconds=90.0, loss=0.5, validation_loss=0.4, f1=0.75, threshold=0.3, learning_rate=0.1, best=True)
+EPOCH = EpochDone(
+    step=5, seconds=90.0, loss=0.5, validation_loss=0.4, f1=0.75, threshold=0.3, learning_rate=0.1, best=True, waiting=0.02
+)
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_the_log_tells_each_thing_once_and_the_end(tmp_path: Path, fail: bool, e
         assert fail
     assert len(heard) == 4
     lines = [line[21:] for line in (tmp_path / LOG).read_text().splitlines()]
-    epoch = "Step 5, 1.5 min: loss 0.5000, held-back loss 0.4000, F1 0.750, the best so far"
+    epoch = "Step 5, 1.5 min: loss 0.5000, held-back loss 0.4000, F1 0.750, the best so far; waiting for data 2%"
     assert lines == ["Training", "Nothing is held back.", epoch, end]
 
 

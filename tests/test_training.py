@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,7 @@ from core.messages import EpochDone, Notice, PicksFound, Progress, drain
 from core.network import fast, published
 from core.particles import ClassSpec, ParticleTable
 from core.picking import pick
+from core.supply import Supply
 from core.tomogram import Tomogram
 from core.training import train
 
@@ -39,6 +41,9 @@ CONFIG = RunConfig(
     ),
     pick=PickConfig(device="cpu", precision="float32", tile=64, overlap=8),
 )
+
+
+TIMES = ("seconds", "stepped", "waited", "waiting")
 
 
 def slim():
@@ -79,7 +84,7 @@ def leaves(value, path=""):
     """All tensors and numbers of nested plain data, by path; times are left out, since no two runs share them."""
     if isinstance(value, dict | list | tuple):
         parts = value.items() if isinstance(value, dict) else enumerate(value)
-        return {p: v for k, part in parts if k != "seconds" for p, v in leaves(part, f"{path}/{k}").items()}
+        return {p: v for k, part in parts if k not in TIMES for p, v in leaves(part, f"{path}/{k}").items()}
     return {path: value}
 
 
@@ -129,6 +134,23 @@ def test_a_run_tells_every_step_and_every_validation(whole):
     best = max((round(m.f1, 4), m.step) for m in done if m.best)
     assert checkpoint.metrics["step"] == best[1]
     assert checkpoint.metrics["f1"] == pytest.approx(best[0], abs=1e-4)
+
+
+def test_how_long_steps_waited_for_their_crops_is_told_and_kept(whole):
+    run, messages, _ = whole
+    done = [m for m in messages if isinstance(m, EpochDone)]
+    assert all(0 < m.waiting < 1 for m in done)
+    assert [entry["waiting"] for entry in json.loads((run / "history.json").read_text())] == [m.waiting for m in done]
+    assert all(
+        m.detail.endswith("%") and ", waiting for data " in m.detail for m in messages if isinstance(m, Progress) and m.detail
+    )
+    assert [m.utilisation for m in done] == [None] * 3  # the CPU does not say
+
+
+def test_crops_that_are_made_ahead_change_nothing(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(training, "Supply", partial(Supply, ahead=False))
+    drain(job(tmp_path / "run"))
+    assert_same_run(whole[0], tmp_path / "run")
 
 
 def test_a_checkpoint_says_what_it_was_trained_on(whole):

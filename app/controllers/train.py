@@ -186,7 +186,8 @@ class TrainController(QObject):
     def _on_message(self, message: Any) -> None:
         if isinstance(message, EpochDone):
             self._panel.curves.add(message)
-            self._panel.result.setText(f"{self._stands(message)} after {message.seconds / 60:.1f} min")
+            pace = f"; {message.pace}" if message.pace else ""
+            self._panel.result.setText(f"{self._stands(message)} after {message.seconds / 60:.1f} min{pace}")
         elif isinstance(message, Notice):
             self.said.emit(message.text)
         if isinstance(message, EpochDone | Notice):

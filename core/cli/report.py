@@ -176,7 +176,8 @@ def epoch_line(done: EpochDone) -> str:
     held = f"  held back {done.validation_loss:.3f}" if done.measured else ""
     f1 = "" if done.f1 is None else f"  F1 {'' if done.measured else 'about '}{done.f1:.3f} at score {done.threshold:.2f}"
     star = "  best so far" if done.best and done.measured else ""
-    return f"step {done.step:5d}  {duration(done.seconds):>9s}  loss {done.loss:.3f}{held}{f1}{star}"
+    pace = f"  {done.pace}" if done.pace else ""
+    return f"step {done.step:5d}  {duration(done.seconds):>9s}  loss {done.loss:.3f}{held}{f1}{star}{pace}"
 
 
 def duration(seconds: float) -> str:
