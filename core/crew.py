@@ -121,7 +121,7 @@ def step_together(learner: Learner, supply: Supply, step: int, seed: int, rate: 
     learner : Learner
         Of the first process.
     supply : Supply
-        Of its share of the crops.
+        Of crops.
     step, seed : int
         Number of the step, and seed of its noise.
     rate : float
@@ -134,7 +134,7 @@ def step_together(learner: Learner, supply: Supply, step: int, seed: int, rate: 
     """
     if learner.peers is not None:
         learner.peers.told((step, seed, rate))
-    return learner.step(supply.crops(step), seed, rate)
+    return learner.step(supply.crops(step, learner.rows), seed, rate)
 
 
 def _follow(order: bytes) -> None:
@@ -147,7 +147,7 @@ def _follow(order: bytes) -> None:
     learner, peers = Learner(config, classes, compute), Peers(rank, size, place, compute.device)
     learner.join(peers)
     learner.load_state(peers.told())
-    with Supply(Sampler(grounds, config.train, config.label), compute.device, learner.rows) as supply:
+    with Supply(Sampler(grounds, config.train, config.label), compute.device) as supply:
         while True:
             step, seed, rate = peers.told()
-            learner.step(supply.crops(step), seed, rate)
+            learner.step(supply.crops(step, learner.rows), seed, rate)

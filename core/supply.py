@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from core.sampling import Crop, Sampler
@@ -26,31 +24,33 @@ class Supply:
         Draws the crops.
     device : torch.device
         Where the network computes; for CUDA, crops are put where the device can fetch them by itself (pinned memory).
-    rows : Iterable[int] | None
-        Which crops of every step; None for all.
     ahead : bool
         Whether to make the crops of the next step meanwhile.
 
     Attributes
     ----------
+    sampler : Sampler
+        As given.
     waited : float
         Seconds for which steps have waited for their crops so far.
     """
 
-    def __init__(self, sampler: Sampler, device: torch.device, rows: Iterable[int] | None = None, *, ahead: bool = True) -> None:
-        self._sampler, self._pinned, self._ahead = sampler, device.type == "cuda", ahead
-        self._rows = None if rows is None else tuple(rows)
+    def __init__(self, sampler: Sampler, device: torch.device, *, ahead: bool = True) -> None:
+        self.sampler, self._pinned, self._ahead = sampler, device.type == "cuda", ahead
         self._maker = ThreadPoolExecutor(1, "crops")
-        self._next: tuple[int, Future[list[Crop]]] | None = None
+        self._next: tuple[tuple[int, range | None], Future[list[Crop]]] | None = None
+        self._over = False
         self.waited = 0.0
 
-    def crops(self, step: int) -> list[Crop]:
+    def crops(self, step: int, rows: range | None = None) -> list[Crop]:
         """Return the crops of a step, and begin with those of the step after it.
 
         Parameters
         ----------
         step : int
             Number of the step.
+        rows : range | None
+            Which of its crops; None for all.
 
         Returns
         -------
@@ -63,26 +63,32 @@ class Supply:
             If the voxels cannot be read.
         """
         began = time.monotonic()
-        waiting = self._next if self._next is not None and self._next[0] == step else (step, self._made(step))
-        self._next = None
-        crops = waiting[1].result()
+        asked, made = self._next or (None, None)
+        if made is None or asked != (step, rows):
+            made = self._maker.submit(self._make, step, rows)
+        crops = made.result()
         self.waited += time.monotonic() - began
-        if self._ahead:
-            self._next = (step + 1, self._made(step + 1))
+        self._next = ((step + 1, rows), self._maker.submit(self._make, step + 1, rows)) if self._ahead else None
         return crops
 
-    def _made(self, step: int) -> Future[list[Crop]]:
-        return self._maker.submit(self._make, step)
-
-    def _make(self, step: int) -> list[Crop]:
-        crops = self._sampler.batch(step, self._rows)
+    def _make(self, step: int, rows: range | None) -> list[Crop]:
+        crops: list[Crop] = []
+        for row in range(self.sampler.train.batch) if rows is None else rows:
+            if not self._over:
+                crops += self.sampler.batch(step, (row,))
         return [_pinned(crop) for crop in crops] if self._pinned else crops
+
+    def end(self) -> None:
+        """Make no more crops; whoever is in haste need not wait for the one in hand."""
+        self._over = True
+        self._maker.shutdown(wait=False, cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._maker.shutdown(cancel_futures=True)
+        self.end()
+        self._maker.shutdown()
 
 
 def _pinned(crop: Crop) -> Crop:

@@ -146,9 +146,11 @@ class Tomogram:
         """
         indices = [_mirrored(a, n, extent) for a, n, extent in zip(start, shape, self.shape, strict=True)]
         box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in indices)
-        part = np.asarray(self.data[box]).astype(np.float32)
-        inside = all(a >= 0 and a + n <= extent for a, n, extent in zip(start, shape, self.shape, strict=True))
-        return part if inside else np.asarray(part[np.ix_(*(i - i.min() for i in indices))], np.float32)
+        part = np.asarray(self.data[box])
+        for axis, (index, read) in enumerate(zip(indices, box, strict=True)):
+            if start[axis] < 0 or start[axis] + shape[axis] > self.shape[axis]:
+                part = np.take(part, index - read.start, axis)
+        return part.astype(np.float32)
 
 
 def _mirrored(start: int, count: int, extent: int) -> IntArray:

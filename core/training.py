@@ -127,12 +127,14 @@ def train(
         path.write_text(config_to_toml(config), encoding="utf-8")
     empty: dict[str, Any] = {"weights": {}, "calibration": {}, "thresholds": {}, "metrics": {}}
     template = Checkpoint(config=config, classes=tuple(classes), voxel_size=voxel_size, **empty)
-    try:
-        with crewed(shared_by(config.train, devices), grounds, config, len(classes), learner):
-            yield from _steps(learner, course, grounds, held, template, run)
-    finally:
-        if learner.whole:
-            _write_down(learner, course, config, run)
+    with Supply(Sampler(grounds, config.train, config.label), learner.compute.device) as supply:
+        try:
+            with crewed(shared_by(config.train, devices), grounds, config, len(classes), learner):
+                yield from _steps(learner, course, supply, held, template, run)
+        finally:
+            supply.end()
+            if learner.whole:
+                _write_down(learner, course, config, run)
     return load_checkpoint(run / "best.pt")
 
 
@@ -165,33 +167,32 @@ def _write_down(learner: Learner, course: Course, config: RunConfig, run: Path) 
 
 
 def _steps(
-    learner: Learner, course: Course, grounds: list[Ground], held: list[Ground], template: Checkpoint, run: Path
+    learner: Learner, course: Course, supply: Supply, held: list[Ground], template: Checkpoint, run: Path
 ) -> Generator[Message, None, None]:
     config = template.config
     failures, written = 0, time.monotonic()
-    with Supply(Sampler(grounds, config.train, config.label), learner.compute.device, learner.rows) as supply:
-        while True:
-            # looked at first, so that a run that ended between a step and its validation goes on with the validation
-            validated = int(min(course.fraction(config.train), 1.0) * config.train.validations) > course.validated
-            if validated:
-                yield from (
-                    _validation(learner, course, held, template, run)
-                    if held
-                    else _checkpoint(learner, course, grounds, template, run)
-                )
-            if validated or time.monotonic() - written > KEPT_EVERY:
-                _write_down(learner, course, config, run)
-                written = time.monotonic()
-            if course.fraction(config.train) >= 1:
-                return
-            loss = _step(learner, course, supply, config)
-            failures = 0 if math.isfinite(loss) else failures + 1
-            if failures == PATIENCE:
-                raise TrainingError(
-                    f"The loss was not finite for {PATIENCE} steps in a row at step {course.step}: lower the learning rate "
-                    f"({config.train.learning_rate:g}) or set precision to float32. The best checkpoint so far is kept."
-                )
-            yield course.progress(config.train, loss)
+    while True:
+        # looked at first, so that a run that ended between a step and its validation goes on with the validation
+        validated = int(min(course.fraction(config.train), 1.0) * config.train.validations) > course.validated
+        if validated:
+            yield from (
+                _validation(learner, course, held, template, run)
+                if held
+                else _checkpoint(learner, course, supply.sampler.grounds, template, run)
+            )
+        if validated or time.monotonic() - written > KEPT_EVERY:
+            _write_down(learner, course, config, run)
+            written = time.monotonic()
+        if course.fraction(config.train) >= 1:
+            return
+        loss = _step(learner, course, supply, config)
+        failures = 0 if math.isfinite(loss) else failures + 1
+        if failures == PATIENCE:
+            raise TrainingError(
+                f"The loss was not finite for {PATIENCE} steps in a row at step {course.step}: lower the learning rate "
+                f"({config.train.learning_rate:g}) or set precision to float32. The best checkpoint so far is kept."
+            )
+        yield course.progress(config.train, loss)
 
 
 def _step(learner: Learner, course: Course, supply: Supply, config: RunConfig) -> float:
@@ -226,7 +227,7 @@ def _validation(
 
 
 def _checkpoint(
-    learner: Learner, course: Course, grounds: list[Ground], template: Checkpoint, run: Path
+    learner: Learner, course: Course, grounds: Sequence[Ground], template: Checkpoint, run: Path
 ) -> Generator[Message, None, None]:
     """Keep the network where nothing is held back; only at the end is it looked at what it finds."""
     config, began = template.config, time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ SOON = 10
 
 class Drawer:
     """Draws words for crops, and notes which steps it was asked for and by whom."""
+
+    train = SimpleNamespace(batch=1)
 
     def __init__(self, broken=()):
         self.made = {step: threading.Event() for step in range(6)}
@@ -33,25 +36,26 @@ class Drawer:
 
 def test_the_next_step_is_made_before_it_is_asked_for():
     drawer = Drawer()
-    with Supply(drawer, CPU, range(2, 4)) as supply:
-        assert supply.crops(0) == ["0/2", "0/3"]
+    with Supply(drawer, CPU) as supply:
+        assert supply.crops(0, range(2, 4)) == ["0/2", "0/3"]
         assert drawer.made[1].wait(SOON)
-        assert supply.crops(1) == ["1/2", "1/3"]
-        assert supply.crops(4) == ["4/2", "4/3"]  # a jump costs what was made in vain
+        assert supply.crops(1, range(2, 4)) == ["1/2", "1/3"]
+        assert supply.crops(2) == ["2/0"]
+        assert supply.crops(4) == ["4/0"]  # a jump costs what was made in vain
     assert threading.current_thread() not in drawer.threads
     assert not any(thread.is_alive() for thread in drawer.threads)
 
 
 def test_without_looking_ahead_only_what_is_asked_for_is_made():
     drawer = Drawer()
-    with Supply(drawer, CPU, [0], ahead=False) as supply:
+    with Supply(drawer, CPU, ahead=False) as supply:
         assert supply.crops(0) == ["0/0"]
     assert [step for step, made in drawer.made.items() if made.is_set()] == [0]
 
 
 def test_only_waiting_counts():
     drawer = Drawer()
-    with Supply(drawer, CPU, [0]) as supply:
+    with Supply(drawer, CPU) as supply:
         supply.crops(0)
         drawer.made[1].wait(SOON)
         before = supply.waited
@@ -66,7 +70,7 @@ def test_only_waiting_counts():
 
 
 def test_what_goes_wrong_meanwhile_is_told_when_its_step_comes():
-    with Supply(Drawer(broken=[1]), CPU, [0]) as supply:
+    with Supply(Drawer(broken=[1]), CPU) as supply:
         supply.crops(0)
         with pytest.raises(PickerError, match="The disk is gone"):
             supply.crops(1)
