@@ -60,6 +60,7 @@ def train_model(
     start: Path | None = None,
     resume: bool = False,
     cache: Path | None = None,
+    devices: int | None = None,
 ) -> Generator[Message, None, Trained]:
     """Train a network and save it; the run keeps a log.
 
@@ -81,6 +82,8 @@ def train_model(
         Go on with the run in that folder.
     cache : Path | None
         Folder for filtered volumes.
+    devices : int | None
+        As for `core.training.train`.
 
     Yields
     ------
@@ -97,7 +100,8 @@ def train_model(
     from core.training import train
 
     begin = None if start is None else load_checkpoint(start)
-    best = yield from logged(train(examples, classes, config, run, resume=resume, start=begin, cache=cache), run)
+    steps = train(examples, classes, config, run, resume=resume, start=begin, cache=cache, devices=devices)
+    best = yield from logged(steps, run)
     return kept_network(best, model)
 
 

@@ -16,6 +16,8 @@ from core.review import taken
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from core.examples import Role as Part
     from core.particles import ClassSpec, PickResult
     from core.project import Project
@@ -193,11 +195,7 @@ def keep_picks(
     with project.store.grouped(f"Pick {len(picks)} particles in {picks.tomogram_id}"):
         numbers = {spec.id: _project_class(project, spec) for spec in classes}
         known = project.store.table(picks.tomogram_id)
-        replaced = np.isin(known.class_ids, list(numbers.values())) & (known.statuses == Status.CANDIDATE)
-        replaced &= known.sources == Source.PICKED
-        if region is not None:
-            replaced &= region.contains(known.positions)
-        project.store.remove(known.ids[replaced])
+        project.store.remove(known.ids[_replaced(known, list(numbers.values()), region)])
         translated = np.array([numbers[number] for number in picks.class_ids.tolist()], np.int64)
         candidates = np.full(len(picks), int(Status.CANDIDATE), np.int64)
         found = replace(picks, class_ids=translated, statuses=candidates)
@@ -205,6 +203,40 @@ def keep_picks(
             specs = {spec.id: spec for spec in project.store.classes()}
             found = found.select(~taken(found, known.select(known.statuses != Status.CANDIDATE), specs, unjudged))
         return project.store.add_many(found)
+
+
+def _replaced(known: ParticleTable, class_ids: Sequence[int], region: Box | None) -> NDArray[np.bool_]:
+    """Say which particles make room for other picks of these classes."""
+    rows: NDArray[np.bool_] = (known.statuses == Status.CANDIDATE) & (known.sources == Source.PICKED)
+    rows &= np.isin(known.class_ids, class_ids)
+    return rows if region is None else rows & region.contains(known.positions)
+
+
+def still_kept(project: Project, name: str, ids: Sequence[int], classes: Sequence[str], region: Box | None = None) -> bool:
+    """Tell whether a project stands as it did when picks were kept, but for what was decided about them since.
+
+    Parameters
+    ----------
+    project : Project
+        An open project.
+    name : str
+        Of the tomogram.
+    ids : Sequence[int]
+        What was kept.
+    classes : Sequence[str]
+        Names of the classes that were looked for.
+    region : Box | None
+        Where was looked.
+
+    Returns
+    -------
+    bool
+        False if one of the picks is gone, as after undo, or if there are picks of another run.
+    """
+    known = project.store.table(name)
+    numbers = [spec.id for spec in project.store.classes() if spec.name in classes]
+    others = np.setdiff1d(known.ids[_replaced(known, numbers, region)], ids)
+    return not len(others) and bool(np.isin(ids, known.ids).all())
 
 
 def keep_candidates(project: Project, result: PickResult) -> IntArray:

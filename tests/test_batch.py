@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -229,6 +230,27 @@ def test_cores_are_divided_among_workers(monkeypatch: pytest.MonkeyPatch) -> Non
     assert local(3) == Local(5, ("3", "5", "3"))
     with pytest.raises(ConfigError, match="at least 1"):
         local(0)
+
+
+def test_the_workers_of_a_scheduler_pick_and_stay(place: Path, tmp_path: Path) -> None:
+    contact, dask = tmp_path / "scheduler.json", [sys.executable, "-m", "dask"]
+    here = {"cwd": ROOT, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(contact)]
+    with ExitStack() as ending:
+        began = []
+        for words in (["scheduler", "--port", "0"], ["worker", "--nthreads", "1", "--memory-limit", "0", "--no-nanny"]):
+            began.append(subprocess.Popen([*dask, *words, *quiet], **here))
+            ending.callback(began[-1].wait)
+            ending.callback(began[-1].kill)
+        while not contact.exists():
+            assert began[0].poll() is None
+            time.sleep(0.02)
+        address = json.loads(contact.read_text())["address"]
+        assert address.startswith("tcp://127.0.0.1:")
+        found = drain(pick_all(orders_of(place, tmp_path / "picks", 8), Remote(address)))
+        assert (len(found.picked), list(found.failed)) == (7, ["t07"])
+        assert {path.stem for path in (tmp_path / "picks").glob("*.csv")} == set(found.picked)
+        assert [one.poll() for one in began] == [None, None]
 
 
 def test_a_scheduler_that_is_not_there_is_named(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,8 @@ from core.annotations import Role
 from core.checkpoint import Checkpoint, save_checkpoint
 from core.config import NetworkConfig, RunConfig, TrainConfig
 from core.io.volumes import write_mrc
+from core.masks import MaskConfig
+from core.masks.settings import SlabMask
 from core.messages import Progress
 from core.network import build
 from core.particles import ClassSpec, Status
@@ -91,14 +93,29 @@ def test_one_button_picks_all_and_names_the_one_that_cannot_be_read(
     assert many.window.pick.pick_all.isEnabled()
 
 
-def test_cancelling_keeps_what_is_finished(many: Application, qtbot: QtBot) -> None:
+def test_cancelling_keeps_what_is_finished_and_masks_hold_for_the_workers(many: Application, qtbot: QtBot) -> None:
+    said: list[str] = []
+    many.pick_all.said.connect(said.append)
+    store, session = many.session.project.store, many.session
+    nowhere = SlabMask(on=True, surfaces="given", low=4, high=12, margin=500.0)
+    session.set_masks({"TS_1": MaskConfig(slab=nowhere)})
+    session.skip_masked = True
     QTest.mouseClick(many.window.pick.pick_all, LEFT)
     qtbot.waitUntil(lambda: any(candidates(many).values()), timeout=2 * MINUTE)
     many.window.jobs.cancel_requested.emit()
     qtbot.waitUntil(lambda: not many.runner.busy, timeout=MINUTE)
-    kept = candidates(many)
-    assert any(kept.values())
+    first = {name: store.table(name).ids.tolist() for name, count in candidates(many).items() if count}
+    assert first
     assert not [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+
+    QTest.mouseClick(many.window.pick.pick_all, LEFT)
+    qtbot.waitUntil(lambda: not many.runner.busy, timeout=2 * MINUTE)
+    assert {name: store.table(name).ids.tolist() for name in first} == first
+    assert said[-1].endswith("had been picked before with the same network and settings.")
+    found = candidates(many)
+    assert found["TS_1"] == 0
+    assert min(found["TS_2"], found["TS_3"]) > 0
+    session.skip_masked = False
 
 
 def test_without_a_network_the_button_says_what_is_missing(many: Application) -> None:

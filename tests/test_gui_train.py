@@ -20,10 +20,12 @@ from qtpy.QtCore import QTimer
 from app.panels.train import Curves
 from core.annotations import Role
 from core.io.volumes import write_mrc
+from core.messages import Progress
 from core.particles import Status
 from core.runs import unfinished
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
@@ -261,3 +263,22 @@ def test_small_losses_are_written_as_they_are(qtbot: QtBot) -> None:
     axis = curves.getPlotItem().getAxis("left")
     axis.setRange(0.2, 0.4)
     assert "0.001" not in axis.labelString()
+
+
+def test_several_gpus_are_offered_where_there_are_some(marked: Application, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, asked = marked.window.train, []
+
+    def noted(_job: object, *_: object, **how: object) -> Iterator[Progress]:
+        asked.append(how["devices"])
+        yield Progress(stage="Starting", done=0, total=1)
+
+    monkeypatch.setattr("core.host.hosted", noted)
+    assert (panel.devices.count(), panel.devices.isHidden()) == (1, True)  # none here
+    for count, choice in ((1, 0), (4, 0), (4, 2)):
+        panel.set_devices(count)
+        assert panel.devices.isHidden() == panel._devices_label.isHidden() == (count == 1)
+        panel.devices.setCurrentIndex(choice)
+        marked.train.train()
+        qtbot.waitUntil(lambda: not marked.runner.busy)
+    assert asked == [None, None, 2]
+    panel.set_devices(0)

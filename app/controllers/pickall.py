@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from app.jobs import Runner
     from app.panels.pick import PickPanel
     from app.session import Session
-    from core.batch import BatchResult, Outcome
+    from core.batch import BatchResult
+    from core.batch.members import Members
     from core.config import PickConfig
     from core.messages import Message
     from core.particles import PickResult
@@ -32,7 +33,7 @@ class PickAllController(QObject):
     def __init__(self, session: Session, runner: Runner, panel: PickPanel) -> None:
         super().__init__()
         self._session, self._runner, self._panel = session, runner, panel
-        self._refused: list[Outcome] = []
+        self._what: Members | None = None
         self._kept: dict[str, int] = {}
         panel.pick_all_requested.connect(self.pick_all)
         for signal in (session.project_changed, session.tomogram_changed, session.model_changed):
@@ -56,7 +57,7 @@ class PickAllController(QObject):
         if project is None or model is None or self.reason_not():
             return
         try:
-            steps, self._refused = self._order(project, model, self._panel.form.config())
+            steps = self._order(project, model, self._panel.form.config())
         except PickerError as exc:
             notify.show(exc)
             return
@@ -70,34 +71,31 @@ class PickAllController(QObject):
             cancelled=self._on_cancelled,
         )
 
-    def _order(
-        self, project: Project, model: Path, config: PickConfig
-    ) -> tuple[Generator[Message, None, BatchResult], list[Outcome]]:
+    def _order(self, project: Project, model: Path, config: PickConfig) -> Generator[Message, None, BatchResult]:
         from core.batch import local, pick_all
         from core.batch.members import members
         from core.gathering import chosen_tomograms
-        from core.runs import note_picking
 
-        names = chosen_tomograms(project)
-        run = project.new_run("pick")
-        note_picking(run, model)
-        orders, refused = members(project, names, model, run, config)
-        return pick_all(orders, local(device=config.device)), refused
+        masks = self._session.masks if self._session.skip_masked else None
+        self._what = members(project, chosen_tomograms(project), model, config, masks=masks, everything=True)
+        return pick_all(list(self._what.orders.values()), local(device=config.device))
 
     def _on_message(self, message: Any) -> None:
         if isinstance(message, Notice):
             self.said.emit(message.text)
         elif isinstance(message, TomogramPicked) and message.result is not None:
-            self._keep(message.result)
+            self._keep(message.name, message.result)
 
-    def _keep(self, result: PickResult) -> None:
+    def _keep(self, name: str, result: PickResult) -> None:
+        from core.batch.records import note_kept
         from core.gathering import keep_candidates
 
-        project = self._session.project
-        if project is None:
+        project, what = self._session.project, self._what
+        if project is None or what is None:
             return
         try:
             kept = keep_candidates(project, result)
+            note_kept(what.orders[name], kept.tolist(), everything=True)
         except PickerError as exc:
             self._runner.cancel()
             notify.show(exc)
@@ -108,11 +106,13 @@ class PickAllController(QObject):
             self._session.reload()
 
     def _on_succeeded(self, found: BatchResult) -> None:
-        refused = [*self._refused, *found.failed.values()]
-        self.said.emit(self._told())
+        refused = [*(self._what.refused if self._what is not None else []), *found.failed.values()]
+        before = f" {len(found.before)} had been picked before with the same network and settings." if found.before else ""
+        self.said.emit(f"{self._told()}{before}")
         if refused:
             reasons = " ".join(f"{one.name}: {one.refused}" for one in refused)
-            notify.show(PickerError(f"{len(refused)} of {len(refused) + len(self._kept)} tomograms could not be picked. {reasons}"))
+            total = len(refused) + len(found.picked) + len(found.before)
+            notify.show(PickerError(f"{len(refused)} of {total} tomograms could not be picked. {reasons}"))
 
     def _on_failed(self, exc: Exception) -> None:
         self.said.emit(self._told())

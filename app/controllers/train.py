@@ -164,11 +164,12 @@ class TrainController(QObject):
         from core.host import hosted
 
         self._run = self._last = run
+        how |= {"cache": run.parent.parent / "cache", "devices": self._panel.devices.currentData()}
         self._panel.result.setText("")
         note(run, "Resumed." if how.get("resume") else f"Started on {', '.join(one.tomogram.id for one in learnt)}.")
         self._runner.start(
             NAME,
-            hosted(train_model, learnt, classes, config, run, self._model(run), cache=run.parent.parent / "cache", **how),
+            hosted(train_model, learnt, classes, config, run, self._model(run), **how),
             message=self._on_message,
             succeeded=self._on_trained,
             failed=self._on_failed,
@@ -270,7 +271,11 @@ class TrainController(QObject):
         self._show_log()
 
     def _on_session_project(self) -> None:
+        from core.batch.sites import gpus
+
         project = self._session.project
+        if project is not None and not self._panel.devices.count():
+            self._panel.set_devices(len(gpus()))
         self._panel.curves.clear_points()
         self._panel.result.setText("")
         logs = [] if project is None else sorted(project.runs.glob(f"*/{LOG}"))

@@ -146,7 +146,7 @@ class TrainPanel(QWidget):
         layout.addWidget(self.details, stretch=1)
         layout.addStretch(0)
         self.details.hide()
-        self._tips = {widget: widget.toolTip() for widget in (self.minutes, self.split, self.again, self.details)}
+        self._tips = {widget: widget.toolTip() for widget in (self.minutes, self.split, self.devices, self.again, self.details)}
 
     def _choices(self) -> QFormLayout:
         form = QFormLayout()
@@ -165,6 +165,14 @@ class TrainPanel(QWidget):
         self.split.setToolTip("What F1 is measured on: the network never learns from it")
         self.split.currentIndexChanged.connect(self._on_edited)
         form.addRow("Check on", self.split)
+        self.devices = QComboBox()
+        self.devices.setToolTip(
+            "GPUs that train together; each takes its share of every step. As many as divide the crops of a step"
+        )
+        form.addRow("GPUs", self.devices)
+        self._devices_label = form.labelForField(self.devices)
+        for widget in (self.devices, self._devices_label):
+            widget.hide()
         self.again = QCheckBox("Continue from the last network")
         self.again.setToolTip("Learn from corrections without starting over")
         form.addRow(self.again)
@@ -246,6 +254,15 @@ class TrainPanel(QWidget):
         """Say what follows from the diameters and the settings."""
         self.chosen.setText(text)
         self.chosen.setVisible(bool(text))
+
+    def set_devices(self, count: int) -> None:
+        """Offer so many GPUs; nothing is asked where there is no choice."""
+        self.devices.clear()
+        self.devices.addItem("all that fit", None)
+        for number in range(1, count + 1):
+            self.devices.addItem(str(number), number)
+        for widget in (self.devices, self._devices_label):
+            widget.setVisible(count > 1)
 
     def set_runs(self, runs: Sequence[Path], reason_not: str, has_log: bool) -> None:
         """List runs that can go on, the latest first."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from core.batch.orders import Order, Outcome, mask_of
-from core.batch.records import content_hash
+from core.batch.records import content_hash, kept_before
+from core.config import RunConfig
+from core.configfile import config_to_toml
 from core.errors import PickerError
-from core.io.atomic import safe_name
+from core.gathering import still_kept
+from core.io.atomic import atomic_path, safe_name
+from core.runs import note_picking
+from core.tomogram import parsed_box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,31 +22,52 @@ if TYPE_CHECKING:
     from core.config import PickConfig
     from core.masks import MaskConfig
     from core.project import Project
+    from core.tomogram import Box, Tomogram
+
+
+@dataclass(slots=True)
+class Members:
+    """What is to be done in a project.
+
+    Attributes
+    ----------
+    run : Path
+        Folder of the run, for tables of all candidates: a new one, or the one that began with the same and can go on.
+    orders : dict[str, Order]
+        By name of the tomogram, for each that can be opened.
+    refused : list[Outcome]
+        Why the others cannot.
+    """
+
+    run: Path
+    orders: dict[str, Order] = field(default_factory=dict)
+    refused: list[Outcome] = field(default_factory=list)
 
 
 def members(
     project: Project,
     names: Sequence[str],
     model: Path,
-    run: Path,
     config: PickConfig,
     *,
     threshold: float | None = None,
     region: str | None = None,
     masks: Mapping[str, MaskConfig] | None = None,
-) -> tuple[list[Order], list[Outcome]]:
+    everything: bool = False,
+) -> Members:
     """Make orders for tomograms of a project; all candidates come back, for whoever writes to it.
+
+    A tomogram that was picked with the same network and settings, and whose picks the project still has, is not picked again:
+    its order says so, and the run goes on.
 
     Parameters
     ----------
     project : Project
-        An open project.
+        Open for writing.
     names : Sequence[str]
         Which tomograms.
     model : Path
         The network.
-    run : Path
-        Folder for tables of all candidates.
     config : PickConfig
         How to scan.
     threshold : float | None
@@ -49,42 +75,78 @@ def members(
     region : str | None
         Part of each tomogram.
     masks : Mapping[str, MaskConfig] | None
-        Masks by name of the tomogram.
+        Masks by name of the tomogram; what they leave out is not computed.
+    everything : bool
+        Whether the project gets all candidates, or only those above the threshold.
 
     Returns
     -------
-    list[Order]
-        One for each tomogram that can be opened.
-    list[Outcome]
-        Why the others cannot.
+    Members
+        The run and its orders.
+
+    Raises
+    ------
+    PickerError
+        If the folder of a new run cannot be made, or the network cannot be read.
     """
-    orders, refused, model_hash = [], [], content_hash(model)
+    found = Members(project.runs)
+    boxes: dict[str, Box | None] = {}
+    model_hash = content_hash(model)
     for number, name in enumerate(names, 1):
         try:
             tomogram = project.tomogram(name)
-            if tomogram.path is None:
-                raise PickerError("It has no file of its own, so no worker can open it.")
+            boxes[name] = None if region is None else parsed_box(region, tomogram.shape)
+            order = _order(project, tomogram, f"{safe_name(name)}{'' if safe_name(name) == name else f'-{number}'}.csv")
         except PickerError as exc:
-            refused.append(Outcome(name=name, refused=str(exc)))
+            found.refused.append(Outcome(name=name, refused=str(exc)))
             continue
-        kind = tomogram.data.dtype
-        called = safe_name(name) if safe_name(name) == name else f"{safe_name(name)}-{number}"
-        orders.append(
-            Order(
-                name=name,
-                tomogram=str(tomogram.path.absolute()),
-                model=str(model.absolute()),
-                model_hash=model_hash,
-                settings=asdict(config),
-                picks=str((run / f"{called}.csv").absolute()),
-                threshold=threshold,
-                region=region,
-                masks=mask_of(masks or {}, name),
-                voxel_size=tomogram.voxel_size or None,
-                signed=kind.kind == "i" if kind.itemsize == 1 else None,
-                cache=str((project.folder / "cache").absolute()),
-                score_map=str(project.score_map(name).absolute()),
-                bring=True,
-            )
+        found.orders[name] = replace(
+            order,
+            model=str(model.absolute()),
+            model_hash=model_hash,
+            settings=asdict(config),
+            threshold=threshold,
+            region=region,
+            masks=mask_of(masks or {}, name),
         )
-    return orders, refused
+    for run in sorted(project.runs.glob("*-pick*"), key=lambda one: one.name, reverse=True):
+        placed = {name: _placed(project, order, run, boxes[name], everything) for name, order in found.orders.items()}
+        if any(order.kept for order in placed.values()):
+            return Members(run, placed, found.refused)
+    run = _begun(project, model, config)
+    placed = {name: replace(order, picks=str((run / order.picks).absolute())) for name, order in found.orders.items()}
+    return Members(run, placed, found.refused)
+
+
+def _order(project: Project, tomogram: Tomogram, picks: str) -> Order:
+    if tomogram.path is None:
+        raise PickerError("It has no file of its own, so no worker can open it.")
+    kind = tomogram.data.dtype
+    return Order(
+        name=tomogram.id,
+        tomogram=str(tomogram.path.absolute()),
+        model="",
+        model_hash="",
+        settings={},
+        picks=picks,
+        voxel_size=tomogram.voxel_size or None,
+        signed=kind.kind == "i" if kind.itemsize == 1 else None,
+        cache=str((project.folder / "cache").absolute()),
+        score_map=str(project.score_map(tomogram.id).absolute()),
+        bring=True,
+    )
+
+
+def _placed(project: Project, order: Order, run: Path, region: Box | None, everything: bool) -> Order:
+    """Put an order into a run, and see whether what that run found is still in the project."""
+    placed = replace(order, picks=str((run / order.picks).absolute()))
+    before = kept_before(placed, everything=everything)
+    return replace(placed, kept=before is not None and still_kept(project, order.name, *before, region))
+
+
+def _begun(project: Project, model: Path, config: PickConfig) -> Path:
+    run = project.new_run("pick")
+    with atomic_path(run / "config.toml") as path:
+        path.write_text(config_to_toml(RunConfig(pick=config)), encoding="utf-8")
+    note_picking(run, model)
+    return run

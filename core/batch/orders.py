@@ -55,6 +55,8 @@ class Order:
         Folder for filtered volumes; file for the score map.
     bring : bool
         Whether all candidates come back with the answer; the file then holds all of them, whatever the threshold.
+    kept : bool
+        Whether what came back earlier is still where it was put, so that it need not come again.
     """
 
     name: str
@@ -73,6 +75,12 @@ class Order:
     cache: str | None = None
     score_map: str | None = None
     bring: bool = False
+    kept: bool = False
+
+    @property
+    def anew(self) -> bool:
+        """Whether it must be done even if it was finished before."""
+        return self.bring and not self.kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

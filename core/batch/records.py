@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.batch.orders import Outcome
+from core.errors import ProjectError
 from core.io.atomic import atomic_path
 
 if TYPE_CHECKING:
@@ -196,6 +197,56 @@ def keep_record(order: Order, tomogram: dict[str, Any], outcome: Outcome) -> Non
     values = {"version": VERSION, "order": order_hash(order), "tomogram": {"path": order.tomogram, **tomogram}, "outcome": told}
     with atomic_path(record_of(order)) as path:
         path.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def note_kept(order: Order, ids: Iterable[int], *, everything: bool) -> None:
+    """Add to the record of an order where its candidates were put: only with that is it finished.
+
+    Parameters
+    ----------
+    order : Order
+        One whose candidates were brought.
+    ids : Iterable[int]
+        Of the particles that a project has of them.
+    everything : bool
+        Whether all candidates were put there, or only those above the threshold.
+
+    Raises
+    ------
+    PickerError
+        If it cannot be written.
+    """
+    try:
+        noted = json.loads(record_of(order).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ProjectError(f"The record {record_of(order)} of what was picked cannot be read; give the same order again.") from exc
+    with atomic_path(record_of(order)) as path:
+        kept = {"ids": [int(number) for number in ids], "everything": everything}
+        path.write_text(json.dumps({**noted, "kept": kept}, indent=None, ensure_ascii=False), encoding="utf-8")
+
+
+def kept_before(order: Order, *, everything: bool) -> tuple[list[int], list[str]] | None:
+    """Look up what was put where when an order was done before.
+
+    Parameters
+    ----------
+    order : Order
+        The order.
+    everything : bool
+        Whether all candidates must have been put there.
+
+    Returns
+    -------
+    tuple[list[int], list[str]] | None
+        Ids of the particles, and names of the classes that were looked for; None if it was not done, or in another way.
+    """
+    try:
+        noted = json.loads(record_of(order).read_text(encoding="utf-8"))
+        if noted["order"] != order_hash(order) or noted["kept"]["everything"] != everything:
+            return None
+        return [int(number) for number in noted["kept"]["ids"]], [str(name) for name in noted["outcome"]["counts"]]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def sweep(orders: Iterable[Order]) -> None:

@@ -87,7 +87,7 @@ def pick_all(orders: Sequence[Order], site: Site) -> Generator[Message, None, Ba
     total, waiting = BatchResult(), dict[str, "Order"]()
     for number, order in enumerate(orders):
         yield Progress(stage="Looking what is finished", done=number, total=len(orders))
-        before = None if order.bring else finished(order)
+        before = None if order.anew else finished(order)
         if before is None:
             waiting[order.name] = order
         else:

@@ -137,11 +137,11 @@ def local(workers: int | None = None, device: str = "auto") -> Local:
 
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be at least 1, not {workers}.")
-    gpus = _gpus() if device in ("auto", "cuda") else []
+    found = gpus() if device in ("auto", "cuda") else []
     if workers is None:
         room = int(psutil.virtual_memory().available // ROOM)
-        workers = len(gpus) or max(1, min(CPU_COUNT // CORES, room))
-    devices = tuple(gpus[number % len(gpus)] if gpus else "" for number in range(workers))
+        workers = len(found) or max(1, min(CPU_COUNT // CORES, room))
+    devices = tuple(found[number % len(found)] if found else "" for number in range(workers))
     return Local(max(1, CPU_COUNT // workers), devices)
 
 
@@ -149,8 +149,14 @@ def nothing() -> None:
     """Leave workers to whoever started them."""
 
 
-def _gpus() -> list[str]:
-    """List the NVIDIA GPUs that may be used, without torch."""
+def gpus() -> list[str]:
+    """List the NVIDIA GPUs that may be used, without torch.
+
+    Returns
+    -------
+    list[str]
+        As ``CUDA_VISIBLE_DEVICES`` names them.
+    """
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return [one.strip() for one in allowed.split(",") if one.strip() and one.strip() != "-1"]

@@ -48,7 +48,7 @@ def work_on(order: Order) -> Outcome:
         Also where it could not be done: one bad tomogram is no reason to stop the others.
     """
     try:
-        before = None if order.bring else finished(order, thorough=True)
+        before = None if order.anew else finished(order, thorough=True)
         return before or _picked(order, _teller(order.name))
     except PickerError as exc:
         return Outcome(name=order.name, refused=str(exc))
@@ -81,8 +81,7 @@ def _picked(order: Order, tell: Callable[[float, str], None]) -> Outcome:
         seconds=round(time.monotonic() - began, 3),
         result=result if order.bring else None,
     )
-    if not order.bring:
-        keep_record(order, {**was, "content": content_hash(path)}, outcome)
+    keep_record(order, {**was, "content": content_hash(path)}, outcome)
     return outcome
 
 

@@ -14,11 +14,11 @@ from core.cli.report import table
 from core.errors import ConfigError, PickerError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from rich.table import Table
 
-    from core.batch import BatchResult, Site
+    from core.batch import BatchResult, Order, Site
     from core.cli.report import Report
     from core.config import PickConfig
     from core.messages import Message
@@ -149,14 +149,13 @@ def pick_members(
     project: Project,
     names: Sequence[str],
     model: Path,
-    run: Path,
     config: PickConfig,
     threshold: float | None,
     region: str | None,
     masks: tuple[str, ...],
     spread: Spread,
 ) -> None:
-    """Pick tomograms of a project on workers; only this process writes to the project.
+    """Pick tomograms of a project on workers; only this process writes to the project. What is finished is not done again.
 
     Parameters
     ----------
@@ -168,8 +167,6 @@ def pick_members(
         Which tomograms.
     model : Path
         The network.
-    run : Path
-        Folder of the run, for tables of all that scored above the floor.
     config : PickConfig
         Settings.
     threshold, region, masks : float | None, str | None, tuple[str, ...]
@@ -180,20 +177,24 @@ def pick_members(
     from core.batch import pick_all
     from core.batch.members import members
 
-    orders, refused = members(
-        project, names, model, run, config, threshold=threshold, region=region, masks=mask_configs(masks, project.folder)
-    )
-    job = _kept(project, pick_all(orders, spread.site()), threshold, config.edge, region)
-    found = _followed(report, job)
-    for outcome in refused:
+    what = members(project, names, model, config, threshold=threshold, region=region, masks=mask_configs(masks, project.folder))
+    job = pick_all(list(what.orders.values()), spread.site())
+    found = _followed(report, _kept(project, job, what.orders, threshold, config.edge, region))
+    for outcome in what.refused:
         found.add(outcome)
-    _shown_batch(report, found, f"All that scored above the floor: {run}", {"model": str(model), "run": str(run)})
+    _shown_batch(report, found, f"All that scored above the floor: {what.run}", {"model": str(model), "run": str(what.run)})
 
 
 def _kept(
-    project: Project, job: Generator[Message, None, BatchResult], threshold: float | None, edge: float, region: str | None
+    project: Project,
+    job: Generator[Message, None, BatchResult],
+    orders: Mapping[str, Order],
+    threshold: float | None,
+    edge: float,
+    region: str | None,
 ) -> Generator[Message, None, BatchResult]:
     """Put what is picked into the project, as it comes."""
+    from core.batch.records import note_kept
     from core.gathering import keep_picks
     from core.messages import TomogramPicked
     from core.tomogram import parsed_box
@@ -204,7 +205,8 @@ def _kept(
             if isinstance(message, TomogramPicked) and message.result is not None:
                 result = message.result
                 part = None if region is None else parsed_box(region, result.shape)
-                keep_picks(project, result.picks(threshold, edge), result.classes, part)
+                ids = keep_picks(project, result.picks(threshold, edge), result.classes, part)
+                note_kept(orders[message.name], ids.tolist(), everything=False)
             yield message
     except StopIteration as stop:
         found: BatchResult = stop.value

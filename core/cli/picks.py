@@ -83,8 +83,8 @@ def pick(
 
     [bold]Example:[/]  deepetpicker pick 'data/*.mrc' --model ribosomes/models/best.pt --out picks --workers 4
 
-    Of many tomograms, what is finished is not done again when the same command is given once more; those that cannot be picked
-    are named at the end.
+    Of many tomograms, and of a project with --workers, what is finished is not done again when the same command is given once
+    more; those that cannot be picked are named at the end.
     """
     from core.cli import batches
     from core.io.volumes import is_tomogram_folder, name_of
@@ -170,15 +170,13 @@ def _pick_project(
         chosen = model or newest_model(project)
         checkpoint = load_checkpoint(chosen)  # looked at before a run is begun
         wanted = chosen_tomograms(project, names)
+        if spread.asked:
+            pick_members(report, project, wanted, chosen, order.settings.pick, order.threshold, order.region, order.masks, spread)
+            return
         run = project.new_run("pick")
         with atomic_path(run / "config.toml") as path:
             path.write_text(config_to_toml(order.settings), encoding="utf-8")
         note_picking(run, chosen)
-        if spread.asked:
-            pick_members(
-                report, project, wanted, chosen, run, order.settings.pick, order.threshold, order.region, order.masks, spread
-            )
-            return
         counts = {}
         for name in wanted:
             tomogram = project.tomogram(name)
