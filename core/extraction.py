@@ -9,14 +9,15 @@ import numpy as np
 
 from core.cutting import corner_of, edge_of, within
 from core.errors import ConfigError
+from core.filters import binned
 from core.io.atomic import atomic_folder, safe_name
 from core.io.particles.starwriting import write_stars
-from core.io.volumes import write_mrc
+from core.io.subvolumes import WRITERS
 from core.messages import Progress
 from core.wedge import distances
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from core.types import Angstrom, FloatArray, Positions
 
 STAR = "particles.star"
+LARGEST, COARSEST = 512, 16  # voxels along the edge of a box, and binning
 Kind = Literal["mrc", "stack", "zarr"]
 
 
@@ -39,7 +41,9 @@ class ExtractConfig:
     kind : Kind
         ``mrc``: a file each; ``stack``: an MRC file with all of a tomogram; ``zarr``: an array (n, z, y, x) of each tomogram.
     box : int
-        Edge in voxels, even; 0 for twice the diameter.
+        Edge in voxels as they are written, even; 0 for twice the diameter.
+    binning : int
+        Cubes of so many voxels on an edge become one, their mean; 1 to leave them.
     invert : bool
         Change the sign of the voxels: RELION wants particles bright on dark, and in tomograms they are dark.
     normalise : bool
@@ -50,18 +54,25 @@ class ExtractConfig:
 
     kind: Kind = "mrc"
     box: int = 0
+    binning: int = 1
     invert: bool = False
     normalise: bool = False
     faces: Literal["pad", "leave"] = "pad"
 
     def __post_init__(self) -> None:
-        if self.box < 0 or self.box % 2 or self.box > 512:
-            raise ConfigError(f"The box of sub-volumes must be an even number of at most 512 voxels, or 0, not {self.box}.")
+        if self.box < 0 or self.box % 2 or self.box > LARGEST:
+            raise ConfigError(f"The box of sub-volumes must be an even number of at most {LARGEST} voxels, or 0, not {self.box}.")
+        if not 1 <= self.binning <= COARSEST:
+            raise ConfigError(f"The binning of sub-volumes must be 1 to {COARSEST}, not {self.binning}.")
 
     @property
     def untouched(self) -> bool:
         """Whether voxels keep their values and their type."""
-        return not (self.invert or self.normalise)
+        return not (self.invert or self.normalise or self.binning > 1)
+
+    def edge(self, diameter: Angstrom, voxel_size: Angstrom) -> int:
+        """Return the edge of a box in voxels as they are written, of a particle in a tomogram of this voxel size."""
+        return self.box or edge_of(diameter, voxel_size * self.binning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +84,7 @@ class Extracted:
     star : Path
         The file that points to the sub-volumes.
     edge : int
-        Of a box, in voxels.
+        Of a box, in voxels as they are written.
     count, padded, left_out : int
         How many were written, how many of them reach past a face, and how many were left out for that.
     """
@@ -83,6 +94,86 @@ class Extracted:
     count: int
     padded: int
     left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What will be written.
+
+    Attributes
+    ----------
+    parts : tuple[tuple[Tomogram, ParticleTable], ...]
+        Particles whose boxes are written, with their tomograms.
+    edge : int
+        Of a box, in voxels as they are written.
+    voxel_size : Angstrom
+        Å per voxel as they are written; 0 where it is not known.
+    padded, left_out : int
+        Boxes that reach past a face and are filled up, and those that are left out for that.
+    config : ExtractConfig
+        How.
+    """
+
+    parts: tuple[tuple[Tomogram, ParticleTable], ...] = field(repr=False)
+    config: ExtractConfig
+    edge: int
+    voxel_size: Angstrom
+    padded: int
+    left_out: int
+
+    @property
+    def count(self) -> int:
+        """How many boxes are written."""
+        return sum(len(table) for _, table in self.parts)
+
+    @property
+    def megabytes(self) -> float:
+        """What they take on the disk, about."""
+        return sum(len(table) * self.edge**3 * _kind(tomogram, self.config).itemsize for tomogram, table in self.parts) / 1e6
+
+
+def plan(parts: Sequence[tuple[Tomogram, ParticleTable]], diameter: Angstrom, config: ExtractConfig) -> Plan:
+    """Look what cutting particles out would write.
+
+    Parameters
+    ----------
+    parts, diameter, config
+        As for `extract`.
+
+    Returns
+    -------
+    Plan
+        At least one box.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to write, or voxel sizes differ.
+    """
+    used = [(tomogram, table) for tomogram, table in parts if len(table)]
+    sizes = {round(tomogram.voxel_size, 3) for tomogram, _ in used}
+    if len(sizes) > 1:
+        raise ConfigError(f"Sub-volumes of one STAR file have one voxel size, not {sorted(sizes)} Å; choose tomograms of one.")
+    if not used or (0 in sizes and not config.box):
+        said = "The voxel size is not known; give it, or a box in voxels." if used else "There are no particles to cut out."
+        raise ConfigError(said)
+    size = used[0][0].voxel_size
+    edge = config.edge(diameter, size)
+    inside = [within(tomogram, _middle(table.positions, config), edge * config.binning) for tomogram, table in used]
+    near = sum(int((~one).sum()) for one in inside)
+    if config.faces == "leave":
+        used = [(tomogram, table.select(rows)) for (tomogram, table), rows in zip(used, inside, strict=True) if rows.any()]
+    if not used:
+        raise ConfigError(
+            f"All {near} boxes of {edge} voxels reach past a face; take a smaller box, or fill them up with the mean."
+        )
+    padded, left_out = (near, 0) if config.faces == "pad" else (0, near)
+    voxel_size = size * config.binning
+    return Plan(parts=tuple(used), config=config, edge=edge, voxel_size=voxel_size, padded=padded, left_out=left_out)
+
+
+def _kind(tomogram: Tomogram, config: ExtractConfig) -> np.dtype[Any]:
+    return tomogram.data.dtype.newbyteorder("=") if config.untouched else np.dtype(np.float32)
 
 
 @dataclass
@@ -100,7 +191,8 @@ def extract(
 ) -> Generator[Message, None, Extracted]:
     """Cut particles out, as a job; the folder appears whole or not at all.
 
-    Voxel ``edge // 2`` of a box is the one that the particle lies in: boxes are cut at whole voxels, and nothing is interpolated.
+    Voxel ``edge // 2`` of a box is the one that the particle lies in, or nearest to where that is binned: boxes are cut at whole
+    voxels of the tomogram, and nothing is interpolated.
     The STAR file is that of RELION's particles, with ``rlnImageName`` relative to the folder (``n@`` before a stack or array, n
     from 1) and coordinates in voxels of the tomogram from the centre of the first.
 
@@ -131,54 +223,39 @@ def extract(
         If there is nothing to write, voxel sizes differ, or the folder cannot be written; an earlier one is then untouched.
     """
     how = config or ExtractConfig()
-    used = [(tomogram, table) for tomogram, table in parts if len(table)]
-    sizes = {round(tomogram.voxel_size, 3) for tomogram, _ in used}
-    if len(sizes) > 1:
-        raise ConfigError(f"Sub-volumes of one STAR file have one voxel size, not {sorted(sizes)} Å; choose tomograms of one.")
-    if not used or (0 in sizes and not how.box):
-        said = "The voxel size is not known; give it, or a box in voxels." if used else "There are no particles to cut out."
-        raise ConfigError(said)
-    size = used[0][0].voxel_size
-    edge = how.box or edge_of(diameter, size)
-    inside = [within(tomogram, table.positions, edge) for tomogram, table in used]
-    kept = [table if how.faces == "pad" else table.select(rows) for (_, table), rows in zip(used, inside, strict=True)]
-    count, total = sum(map(len, kept)), sum(len(table) for _, table in used)
-    if not count:
-        raise ConfigError(
-            f"All {total} boxes of {edge} voxels reach past a face; take a smaller box, or fill them up with the mean."
-        )
+    order = plan(parts, diameter, how)
     rows, done = _Rows(), 0
     with atomic_folder(folder, lambda path: (path / STAR).exists()) as temporary:
-        for (tomogram, _), table in zip(used, kept, strict=True):
-            cut = _Cut(tomogram, edge, diameter / (size or 1.0) / 2, how)
+        for tomogram, table in order.parts:
+            cut = _Cut(tomogram, order.edge, diameter, how)
             with_name = safe_name(tomogram.id)
-            put, name_of = _WRITERS[how.kind](temporary, with_name, len(table), cut)
+            put, name_of = WRITERS[how.kind](temporary, with_name, (len(table), *(order.edge,) * 3), cut.dtype, order.voxel_size)
             for place, position in enumerate(table.positions):
                 put(place, cut(position))
                 rows.images.append(name_of(place))
                 done += 1
-                yield Progress(stage="Cutting out particles", done=done, total=count)
+                yield Progress(stage="Cutting out particles", done=done, total=order.count)
             rows.tomograms += [with_name] * len(table)
             rows.positions.append(table.positions)
             rows.scores += table.scores.tolist()
-        _write_star(temporary / STAR, rows, size, edge)
-    near = total - sum(int(one.sum()) for one in inside)
-    padded = near if how.faces == "pad" else 0
-    return Extracted(star=folder / STAR, edge=edge, count=count, padded=padded, left_out=total - count)
+        _write_star(temporary / STAR, rows, order.voxel_size, order.edge)
+    told = {"edge": order.edge, "count": order.count, "padded": order.padded, "left_out": order.left_out}
+    return Extracted(star=folder / STAR, **told)
 
 
 class _Cut:
     """Cuts boxes of one tomogram as they shall be written."""
 
-    def __init__(self, tomogram: Tomogram, edge: int, radius: float, how: ExtractConfig) -> None:
-        self.edge, self.voxel_size = edge, tomogram.voxel_size
-        self.dtype = tomogram.data.dtype.newbyteorder("=") if how.untouched else np.dtype(np.float32)
+    def __init__(self, tomogram: Tomogram, edge: int, diameter: Angstrom, how: ExtractConfig) -> None:
+        self.edge, self.voxel_size = edge, tomogram.voxel_size * how.binning
+        self.dtype = _kind(tomogram, how)
         self._tomogram, self._how = tomogram, how
-        self._outside = distances(edge) > radius if how.normalise else None
+        self._outside = distances(edge) > diameter / (self.voxel_size or 1.0) / 2 if how.normalise else None
 
     def __call__(self, position: Positions) -> NDArray[Any]:
         """Return the box around (3,) zyx voxels."""
-        start, edge = corner_of(position, self.edge), self.edge
+        edge = self.edge * self._how.binning
+        start = corner_of(_middle(position, self._how), edge)
         low = [max(0, one) for one in start]
         high = [min(n, one + edge) for n, one in zip(self._tomogram.shape, start, strict=True)]
         part = np.asarray(self._tomogram.data[low[0] : high[0], low[1] : high[1], low[2] : high[2]])
@@ -191,55 +268,17 @@ class _Cut:
         return box.astype(self.dtype) if self._how.untouched else self._changed(box.astype(np.float32))
 
     def _changed(self, box: FloatArray) -> FloatArray:
+        if self._how.binning > 1:
+            box = binned(box, self._how.binning)
         if self._outside is not None:
             around = box[self._outside] if self._outside.any() else box.ravel()
             box = (box - around.mean()) / (around.std() or 1.0)
         return np.asarray(-box if self._how.invert else box, np.float32)
 
 
-Writer = tuple["Callable[[int, NDArray[Any]], None]", "Callable[[int], str]"]
-"""Takes the n-th box, and says what the STAR file calls it."""
-
-
-def _files(folder: Path, name: str, _count: int, cut: _Cut) -> Writer:
-    (folder / name).mkdir()
-
-    def image(place: int) -> str:
-        return f"{name}/{place + 1:06d}.mrc"
-
-    return lambda place, box: write_mrc(folder / image(place), box, cut.voxel_size), image
-
-
-def _stack(folder: Path, name: str, count: int, cut: _Cut) -> Writer:
-    import mrcfile
-    from mrcfile.utils import mode_from_dtype
-
-    kind = np.dtype(np.float32) if cut.dtype.name not in ("int8", "int16", "uint16", "float16", "float32") else cut.dtype
-    shape = (count, cut.edge, cut.edge, cut.edge)
-    with mrcfile.new_mmap(folder / f"{name}.mrcs", shape=shape, mrc_mode=mode_from_dtype(kind)) as file:
-        file.voxel_size = cut.voxel_size
-
-    def put(place: int, box: NDArray[Any]) -> None:
-        with mrcfile.mmap(folder / f"{name}.mrcs", mode="r+") as file:
-            file.data[place] = box
-
-    return put, lambda place: f"{place + 1:06d}@{name}.mrcs"
-
-
-def _zarr(folder: Path, name: str, count: int, cut: _Cut) -> Writer:
-    import zarr
-
-    shape = (count, cut.edge, cut.edge, cut.edge)
-    array = zarr.create_array(str(folder / f"{name}.zarr"), shape=shape, chunks=(1, *shape[1:]), dtype=cut.dtype, zarr_format=2)
-    array.attrs.update({"axes": ["particle", "z", "y", "x"], "voxel_size": cut.voxel_size, "unit": "angstrom"})
-
-    def put(place: int, box: NDArray[Any]) -> None:
-        array[place] = box
-
-    return put, lambda place: f"{place + 1:06d}@{name}.zarr"
-
-
-_WRITERS: dict[str, Callable[[Path, str, int, _Cut], Writer]] = {"mrc": _files, "stack": _stack, "zarr": _zarr}
+def _middle(positions: Positions, how: ExtractConfig) -> Positions:
+    """Move positions so that the cube which becomes the middle voxel is about them."""
+    return positions - (how.binning - 1) / 2
 
 
 def _write_star(path: Path, rows: _Rows, size: Angstrom, edge: int) -> None:

@@ -117,14 +117,31 @@ def chosen_particles(
     PickerError
         If a tomogram is unknown or cannot be opened.
     """
-    tables = [project.to_export(name, class_ids, status) for name in chosen_tomograms(project, names)]
-    if not top:
-        return tables
+    return best([project.to_export(name, class_ids, status) for name in chosen_tomograms(project, names)], top)
+
+
+def best(tables: Sequence[ParticleTable], top: int) -> list[ParticleTable]:
+    """Choose the particles of the best score over all tomograms.
+
+    Parameters
+    ----------
+    tables : Sequence[ParticleTable]
+        One for each tomogram.
+    top : int
+        As for `chosen_particles`.
+
+    Returns
+    -------
+    list[ParticleTable]
+        As many tables, perhaps empty, by falling score unless all are taken.
+    """
+    if not top or not tables:
+        return list(tables)
     scores = np.concatenate([np.nan_to_num(table.scores.astype(float), nan=-np.inf) for table in tables])
     of = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     rows = np.concatenate([np.arange(len(table)) for table in tables])
-    best = np.argsort(-scores, kind="stable")[:top]
-    return [table.select(rows[best[of[best] == place]]) for place, table in enumerate(tables)]
+    first = np.argsort(-scores, kind="stable")[:top]
+    return [table.select(rows[first[of[first] == place]]) for place, table in enumerate(tables)]
 
 
 def examples(project: Project, names: Sequence[str] | None = None) -> list[Example]:

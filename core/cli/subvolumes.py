@@ -78,7 +78,8 @@ def extract(
     top: Top = 0,
     tomogram: Names = None,
     kind: Annotated[Literal["mrc", "stack", "zarr"], typer.Option(help="A file each, or one for each tomogram.")] = "mrc",
-    box: Annotated[int, typer.Option(help="Edge in voxels, even; 0 for twice the diameter.")] = 0,
+    box: Annotated[int, typer.Option(help="Edge in voxels as they are written, even; 0 for twice the diameter.")] = 0,
+    binning: Annotated[int, typer.Option(help="Mean of cubes of so many voxels on an edge.")] = 1,
     invert: Annotated[bool, typer.Option("--invert", help="Change the sign: RELION wants particles bright.")] = False,
     normalise: Annotated[bool, typer.Option("--normalise", help="Surroundings to zero mean and unit deviation.")] = False,
     faces: Annotated[Literal["pad", "leave"], typer.Option(help="Boxes past a face: fill up with the mean, or leave out.")] = "pad",
@@ -86,7 +87,7 @@ def extract(
 ) -> None:
     """Cut particles out as sub-volumes, with a STAR file that points to them.
 
-    Voxels keep their values and their type unless --invert or --normalise is given. Boxes are cut at whole voxels.
+    Voxels keep their values and their type unless --binning, --invert or --normalise is given. Boxes are cut at whole voxels.
 
     [bold]Example:[/]  deepetpicker extract ribosomes --class ribosome --out subtomograms --invert --normalise
     """
@@ -94,7 +95,7 @@ def extract(
     from core.extraction import extract as extracted
 
     report = Report(as_json)
-    how = ExtractConfig(kind=kind, box=box, invert=invert, normalise=normalise, faces=faces)
+    how = ExtractConfig(kind=kind, box=box, binning=binning, invert=invert, normalise=normalise, faces=faces)
     spec, tomograms, chosen, _ = _chosen(project, class_name, status, top, tomogram)
     done = report.follow(extracted(list(zip(tomograms, chosen, strict=True)), spec.diameter, out, how))
     if done.padded:
