@@ -77,11 +77,13 @@ class Application:
         """Let closer looks at picks follow what is open."""
         from app.controllers.average import AverageController
         from app.controllers.evaluation import EvaluationController
+        from app.controllers.extract import ExtractController
         from app.controllers.gallery import GalleryController
         from app.controllers.report import ReportController
 
         self.gallery = GalleryController(self.session, window.gallery_window, window.gallery)
         self.average = AverageController(self.session, self.runner, window.averages, window.average)
+        self.extracting = ExtractController(self.session, self.runner, window.extracting, window.extract)
         self.evaluation = EvaluationController(self.session, window.evaluation, window.evaluate)
         self.report = ReportController(self.session, self.runner, window.report)
         self.gallery.fly_requested.connect(self.annotate.fly_to)
@@ -90,9 +92,9 @@ class Application:
         window.report_requested.connect(self.report.write)
         window.gallery_window.undo_requested.connect(self.annotate.undo)
         window.gallery_window.redo_requested.connect(self.annotate.redo)
-        for controller in (self.gallery, self.average, self.evaluation, self.report):
+        for controller in (self.gallery, self.average, self.extracting, self.evaluation, self.report):
             controller.said.connect(window.jobs.say)
-        for controller in (self.gallery, self.average, self.evaluation):
+        for controller in (self.gallery, self.average, self.extracting, self.evaluation):
             window.closing.connect(controller.close)
 
     def _connect(self) -> None:

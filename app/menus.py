@@ -27,6 +27,7 @@ class MenuWindow(QMainWindow):
         self._make_menus()  # looks at picks follow here, each a line: self.name = self.offer("Name…")
         self.gallery = self.offer("Gallery…", "G")
         self.average = self.offer("Average…")
+        self.extract = self.offer("Extract…")
 
     def _make_menus(self) -> None:
         file, edit, view, self._picks, settings = (

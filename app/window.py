@@ -22,6 +22,7 @@ from app.notify import ask
 from app.panels.average import AverageDialog
 from app.panels.evaluation import EvaluationDialog
 from app.panels.export import ExportPanel
+from app.panels.extract import ExtractDialog
 from app.panels.gallery import GalleryWindow
 from app.panels.importing import ImportDialog
 from app.panels.jobbar import JobBar
@@ -74,6 +75,7 @@ class MainWindow(MenuWindow):
         self.evaluation, self.evaluate = EvaluationDialog(self), self.offer("Evaluate…", "E")
         self.report = self.offer("Report…")
         self.gallery_window, self.averages = GalleryWindow(self), AverageDialog(self)
+        self.extracting = ExtractDialog(self)
         self._arrange()
         self.pick.place_closer(self.closer)
         for action, slot in (

@@ -84,6 +84,23 @@ def test_contrast_is_inverted_and_the_surroundings_normalised(tmp_path: Path) ->
     assert np.corrcoef(found.ravel(), data[7:17, 9:19, 11:21].ravel())[0, 1] == pytest.approx(-1)
 
 
+@pytest.mark.parametrize("binning", [2, 3])
+def test_binned_boxes_are_means_of_cubes_about_the_particle(tmp_path: Path, binning: int) -> None:
+    one = tomogram("int8")
+    where = np.array([[15.0, 16.0, 17.0]])
+    done = drain(
+        extract([(one, ParticleTable.build(one.id, where))], 50.0, tmp_path / "out", ExtractConfig(box=4, binning=binning))
+    )
+    with mrcfile.open(tmp_path / "out" / "TS_1" / "000001.mrc") as file:
+        found, size = np.array(file.data), float(file.voxel_size.x)
+    assert size == 10 * binning
+    cube = one.data[tuple(slice(int(c) - (binning - 1) // 2, int(c) + binning // 2 + 1) for c in where[0])].astype(float)
+    assert cube.shape == (binning,) * 3
+    assert found[2, 2, 2] == pytest.approx(cube.mean(), abs=1e-4)
+    optics = starfile.read(done.star)["optics"]
+    assert (optics if isinstance(optics, dict) else optics.iloc[0])["rlnImagePixelSize"] == 10 * binning
+
+
 def test_an_earlier_extraction_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     cut_out(tmp_path / "out", box=12)
     done, _ = cut_out(tmp_path / "out")

@@ -190,5 +190,5 @@ def _told(order: Plan) -> str:
     where = "one tomogram" if tomograms == 1 else f"{tomograms} tomograms"
     near = order.padded + order.left_out
     away = f" {near} reach past a face and will be {'filled up' if order.padded else 'left out'}." if near else ""
-    size = f"{order.edge} × {order.voxel_size:.4g} Å = {order.edge * order.voxel_size:.4g} Å"
+    size = f"{order.edge} voxels of {order.voxel_size:.4g} Å = {order.edge * order.voxel_size:.4g} Å"
     return f"{order.count} particles of {where}, in boxes of {size}; {order.megabytes:.3g} MB.{away}"

@@ -120,7 +120,9 @@ class ExtractDialog(QDialog):
 
     def _add_files(self, form: QFormLayout) -> None:
         self.invert, self.normalise = QCheckBox("Invert: particles bright, as RELION wants them"), QCheckBox("Normalise")
-        self.normalise.setToolTip("Voxels outside the particle's sphere get zero mean and unit standard deviation, as RELION does it")
+        self.normalise.setToolTip(
+            "Voxels outside the particle's sphere get zero mean and unit standard deviation, as RELION does it"
+        )
         self.kind, self.folder = QComboBox(), QLineEdit()
         for name, said in KINDS.items():
             self.kind.addItem(said, name)
