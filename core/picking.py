@@ -56,7 +56,8 @@ def pick(
     region : Box | None
         Part of the tomogram to look at; None means all of it.
     mask : Mask | None
-        Where within it picks are wanted; what lies beside is not computed. None means everywhere.
+        Where within it picks are wanted: none beside it is returned, and what none of them depends on is not computed. None means
+        everywhere.
     cache : Path | None
         Folder for filtered volumes, if the checkpoint's preprocessing filters.
     score_map : Path | None
@@ -101,8 +102,9 @@ def pick(
         if found is None:
             raise
         yield Notice(text=f"{exc} The picks are complete, but the score map is not kept.")
+    table = found.table(tomogram.id, wanted)
     return PickResult(
-        table=_scored(found.table(tomogram.id, wanted), calibration),
+        table=_scored(table if mask is None else table.select(mask.inside(table.positions)), calibration),
         shape=tomogram.shape,
         voxel_size=voxel_size,
         classes=checkpoint.classes,

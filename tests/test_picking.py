@@ -152,6 +152,23 @@ def test_thresholds_are_views_of_one_result(checkpoint):
     assert 0 < near_a_face.sum() < len(near_a_face)
 
 
+class Lower:
+    """A mask of the lower half."""
+
+    def touches(self, box):
+        return box.low[0] < SHAPE[0] / 2
+
+    def inside(self, positions):
+        return positions[:, 0] < SHAPE[0] / 2
+
+
+@pytest.mark.usefixtures("reading")
+def test_no_pick_lies_beside_a_mask_though_its_tile_reaches_further(checkpoint):
+    whole, masked = (drain(pick(tomogram(), checkpoint, CPU, mask=mask)).table.positions for mask in (None, Lower()))
+    assert 0 < len(masked) < len(whole)
+    np.testing.assert_array_equal(masked, whole[Lower().inside(whole)])
+
+
 @pytest.mark.usefixtures("reading")
 def test_the_published_variant_gives_whole_voxels_and_its_own_threshold(checkpoint):
     result = drain(pick(tomogram(), checkpoint, replace(CPU, nms="published")))
