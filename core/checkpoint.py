@@ -7,6 +7,7 @@ import pickle
 import struct
 import warnings
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ _DAMAGED = (  # what torch raises for files with altered bytes, found by alterin
     AttributeError,
     AssertionError,
     zipfile.BadZipFile,
+    zlib.error,
     OverflowError,
 )
 

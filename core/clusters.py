@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ ALONE = -1
 COMPONENTS = 10
 FEWEST = 10  # candidates without which there is nothing to group
 _VERSION = 1
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +66,7 @@ def grouped(ids: IntArray, features: FloatArray, smallest: int = 0) -> Clusters:
     features : FloatArray
         (n, d) as `core.embedding.embed` returns them.
     smallest : int
-        Members of the smallest group; 0 for a fiftieth of the candidates, at least 5.
+        Members of the smallest group, at least 2; 0 for a fiftieth of the candidates, at least 5.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def grouped(ids: IntArray, features: FloatArray, smallest: int = 0) -> Clusters:
     Raises
     ------
     PickerError
-        If there are fewer than ten candidates.
+        If there are fewer than ten candidates, or all are the same.
     """
     require_enough(len(ids))
     from sklearn.cluster import HDBSCAN
@@ -82,10 +84,12 @@ def grouped(ids: IntArray, features: FloatArray, smallest: int = 0) -> Clusters:
 
     values = np.asarray(features, np.float64)
     spread = values.std(axis=0)
+    if not (spread > 1e-9).any():
+        raise PickerError(f"All {len(ids)} picks are the same to the network: check that the tomogram is not empty there.")
     values = (values - values.mean(axis=0))[:, spread > 1e-9] / spread[spread > 1e-9]
     reduced = PCA(n_components=min(COMPONENTS, *values.shape), svd_solver="full")
     components = reduced.fit_transform(values)
-    least = smallest or max(5, len(ids) // 50)
+    least = max(2, smallest) if smallest else max(5, len(ids) // 50)
     labels = HDBSCAN(min_cluster_size=min(least, len(ids) // 2), min_samples=5, copy=True).fit_predict(components)
     return Clusters(
         ids=np.asarray(ids, np.int64),
@@ -182,9 +186,12 @@ def load_clusters(path: Path) -> Clusters | None:
         None where there is none, or it cannot be read.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return None
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             ids, components, labels, explained = (file[name] for name in ("ids", "components", "labels", "explained"))
             fits = file["version"] == _VERSION and len(ids) == len(components) == len(labels) and components.ndim == 2
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except _DAMAGED:
         return None
     return Clusters(ids=ids, components=components, labels=labels, explained=explained) if fits else None

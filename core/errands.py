@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from core.config import RunConfig
 from core.configfile import config_to_toml
 from core.errors import PickerError
-from core.io.atomic import atomic_path, safe_name
+from core.io.atomic import atomic_path
 from core.io.particles import write_particles
 from core.io.volumes import write_mrc
 from core.networkfile import note_thresholds
-from core.project.folder import new_run
+from core.project.folder import file_name, new_run
 from core.runs import note_picking
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def pick_with(
         run = new_run(runs, "pick")
         with atomic_path(run / "config.toml") as path:
             path.write_text(config_to_toml(RunConfig(pick=config)), encoding="utf-8")
-        write_particles(run / f"{safe_name(tomogram.id)}.csv", result.table, result.classes, tomogram)
+        write_particles(run / f"{file_name(tomogram.id)}.csv", result.table, result.classes, tomogram)
         note_picking(run, model)
     return result
 

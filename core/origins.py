@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import ConfigError, FileFormatError, ProjectError
-from core.io.atomic import safe_name
 from core.io.references import is_reference_table, read_references
 from core.particles import ParticleTable, Status, numbered
 from core.project import Project
 from core.project.claiming import same_series
-from core.project.folder import DATABASE
+from core.project.folder import DATABASE, file_name
 from core.project.proposing import ImportOrder, propose
 
 if TYPE_CHECKING:
@@ -213,7 +212,7 @@ def _same_grid(tomogram: Tomogram, name: str, table: ParticleTable) -> None:
 def _of_run(project: Project, run: Path, names: Sequence[str]) -> Gathered:
     tables, notices = dict[str, ParticleTable](), dict[str, None]()
     for name in names:
-        path = run / f"{safe_name(name)}.csv"
+        path = run / f"{file_name(name)}.csv"
         if path.is_file():
             found = _of_file(project, path, [name], None)
             tables |= found.tables

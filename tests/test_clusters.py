@@ -65,6 +65,19 @@ def test_what_is_kept_comes_back_and_what_is_damaged_does_not(tmp_path):
     (tmp_path / "a" / "t.npz").write_bytes(b"PK\x03\x04 no more")
     assert load_clusters(tmp_path / "a" / "t.npz") is None
     assert load_clusters(tmp_path / "none.npz") is None
+    save_clusters(found, tmp_path / "whole.npz")
+    whole = (tmp_path / "whole.npz").read_bytes()
+    for place in range(0, len(whole), 11):
+        (tmp_path / "bad.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        again = load_clusters(tmp_path / "bad.npz")
+        assert again is None or np.array_equal(again.labels, found.labels)
+
+
+def test_groups_have_two_members_at_least_and_equal_picks_cannot_be_told_apart():
+    features = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    assert np.array_equal(grouped(np.arange(20), features, 1).labels, grouped(np.arange(20), features, 2).labels)
+    with pytest.raises(PickerError, match="All 20 picks are the same"):
+        grouped(np.arange(20), np.ones((20, 8), np.float32))
 
 
 def test_a_lasso_may_be_concave():

@@ -72,6 +72,39 @@ def test_export_leaves_out_what_masks_hide(project, capsys):
     assert run(["export", str(project), "--out", str(out), "--mask", "gold"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["mask", "p", "--set", "s:gold"], "no tomogram 's'"),
+        (["mask", "p", "--set", "volume.path=absent.mrc"], "no mask"),
+        (["export", "p", "--out", "o.csv", "--status", "shown", "--mask", "s:gold"], "no tomogram 's'"),
+        (["pick", "p", "--mask", "s:gold"], "no tomogram 's'"),
+    ],
+)
+def test_masks_of_what_is_not_there_are_refused_and_not_kept(project, capsys, monkeypatch, words, says):
+    from core.checkpoint import save_checkpoint
+    from core.pretrained import pretrained
+
+    monkeypatch.chdir(project.parent)
+    save_checkpoint(pretrained(), project / "models" / "m.pt")
+    assert run(words) == 1
+    assert says in capsys.readouterr().err
+    assert not (project / "settings.toml").exists()
+    assert not any((project / "runs").iterdir())
+
+
+def test_paths_are_kept_whole_and_settings_that_cannot_be_read_are_left_alone(project, capsys, monkeypatch):
+    monkeypatch.chdir(project.parent)
+    told(capsys, "mask", "p", "--set", "volume.path=half.mrc")
+    monkeypatch.chdir(project)
+    assert told(capsys, "mask", project)["tomograms"]["t"]["hidden"] == 2
+    broken = (project / "settings.toml").read_text() + "\nwhat is this"
+    (project / "settings.toml").write_text(broken)
+    assert run(["mask", str(project), "--set", "gold"]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    assert (project / "settings.toml").read_text() == broken
+
+
 def test_words_and_back():
     configs = {
         "": MaskConfig(gold=GoldMask(on=True)),

@@ -153,6 +153,18 @@ def test_files_that_were_moved_together_are_found_together_and_undone_as_one(pro
     assert project.store.tomogram("second").path == volume.with_name("second.mrc")
 
 
+def test_a_moved_file_is_not_taken_for_another_tomogram_of_the_same_name(project: Project, volume: Path) -> None:
+    for name in ("b", "c"):
+        (volume.parent / name).mkdir()
+        project.add_tomogram(shutil.copy(volume, volume.parent / name / volume.name), id=name)
+        (volume.parent / name / volume.name).unlink()
+    folder = volume.parent / "elsewhere"
+    folder.mkdir()
+    volume.rename(folder / volume.name)
+    assert found_again(project, "rec_TS_01", folder / volume.name) == ("rec_TS_01",)
+    assert project.store.tomogram("b").path == volume.parent / "b" / volume.name
+
+
 def test_a_file_in_which_the_particles_have_no_room_is_not_taken_for_the_one_that_was_moved(project: Project, volume: Path) -> None:
     project.store.add_class(ClassSpec(id=7, name="a", diameter=100.0))
     project.store.add("rec_TS_01", (np.array(SHAPE) - 1).tolist(), 7)

@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 
 from core.assessment import confront, side_by_side
+from core.batch.members import members
 from core.calibration import estimated_curve, expected_f1
 from core.cli import run
+from core.config import PickConfig
 from core.errors import ConfigError, ProjectError
 from core.examples import Example
 from core.folds import folds
 from core.io.particles import write_particles
 from core.io.volumes import write_mrc
-from core.origins import ACCEPTED, CANDIDATES, Origin, origin_named, pick_runs
+from core.origins import ACCEPTED, CANDIDATES, Origin, gather, origin_named, pick_runs
 from core.particles import ClassSpec, ParticleTable, Source, Status
 from core.project import Project
 from core.tomogram import Box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     Call = Callable[..., tuple[int, Any, str]]
 
@@ -185,6 +186,18 @@ def test_what_cannot_be_scored_is_said_in_one_sentence(project: Project, call: C
     assert (code, out) == (1, "")
     assert says in err
     assert "Traceback" not in err
+
+
+def test_picks_of_tomograms_with_odd_names_are_found_in_a_run_of_workers(project: Project, tmp_path: Path) -> None:
+    for name in ("odd name", "odd_name"):
+        project.add_tomogram(tmp_path / "one.mrc", id=name)
+    (tmp_path / "m.pt").touch()
+    what = members(project, ["odd name", "odd_name"], tmp_path / "m.pt", PickConfig())
+    for order, position in zip(what.orders.values(), (4.0, 9.0), strict=True):
+        table = ParticleTable.build(order.name, [[5, 5, position]], 1, scores=np.array([0.5]))
+        write_particles(Path(order.picks), table, project.store.classes(), project.tomogram(order.name))
+    found = gather(project, Origin("run", what.run), ["odd name", "odd_name"]).tables
+    assert [found[name].positions[0, 2] for name in ("odd name", "odd_name")] == [4.0, 9.0]
 
 
 def test_a_missing_origin_and_a_foreign_tomogram_are_refused(project: Project, tmp_path: Path) -> None:

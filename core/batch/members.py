@@ -11,7 +11,8 @@ from core.config import RunConfig
 from core.configfile import config_to_toml
 from core.errors import PickerError
 from core.gathering import still_kept
-from core.io.atomic import atomic_path, safe_name
+from core.io.atomic import atomic_path
+from core.project.folder import file_name
 from core.runs import note_picking
 from core.tomogram import parsed_box
 
@@ -92,11 +93,11 @@ def members(
     found = Members(project.runs)
     boxes: dict[str, Box | None] = {}
     model_hash = content_hash(model)
-    for number, name in enumerate(names, 1):
+    for name in names:
         try:
             tomogram = project.tomogram(name)
             boxes[name] = None if region is None else parsed_box(region, tomogram.shape)
-            order = _order(project, tomogram, f"{safe_name(name)}{'' if safe_name(name) == name else f'-{number}'}.csv")
+            order = _order(project, tomogram, f"{file_name(name)}.csv")
         except PickerError as exc:
             found.refused.append(Outcome(name=name, refused=str(exc)))
             continue

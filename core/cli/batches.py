@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.batch import BatchResult, Order, Site
     from core.cli.report import Report
     from core.config import PickConfig
+    from core.masks import MaskConfig
     from core.messages import Message
     from core.project import Project
 
@@ -112,8 +113,9 @@ def pick_files(report: Report, scan: Scan, config: PickConfig, targets: Sequence
 
     if scan.out.suffix and not scan.out.is_dir():
         raise ConfigError(f"Expected a folder for the picks of many tomograms, not {scan.out}; --format says which files are made.")
-    ending, masks = _ending(scan.format), mask_configs(scan.masks)
-    files = tomogram_files(targets)
+    ending, files = _ending(scan.format), tomogram_files(targets)
+    names = unique_names(files)
+    masks = mask_configs(scan.masks, names)
     load_checkpoint(scan.model)  # a bad one is one error, not one for each tomogram
     make_folder(scan.out)
     model_hash = content_hash(scan.model)
@@ -132,7 +134,7 @@ def pick_files(report: Report, scan: Scan, config: PickConfig, targets: Sequence
             voxel_size=scan.voxel_size,
             pixel_size=scan.pixel_size,
         )
-        for path, name in zip(files, unique_names(files), strict=True)
+        for path, name in zip(files, names, strict=True)
     ]
     _shown_batch(report, _followed(report, pick_all(orders, spread.site())), f"Picks in {scan.out}", {"out": str(scan.out)})
 
@@ -152,7 +154,7 @@ def pick_members(
     config: PickConfig,
     threshold: float | None,
     region: str | None,
-    masks: tuple[str, ...],
+    masks: Mapping[str, MaskConfig],
     spread: Spread,
 ) -> None:
     """Pick tomograms of a project on workers; only this process writes to the project. What is finished is not done again.
@@ -169,15 +171,15 @@ def pick_members(
         The network.
     config : PickConfig
         Settings.
-    threshold, region, masks : float | None, str | None, tuple[str, ...]
-        Least score, part of each tomogram, and masks as words.
+    threshold, region, masks : float | None, str | None, Mapping[str, MaskConfig]
+        Least score, part of each tomogram, and masks by name of the tomogram.
     spread : Spread
         Workers.
     """
     from core.batch import pick_all
     from core.batch.members import members
 
-    what = members(project, names, model, config, threshold=threshold, region=region, masks=mask_configs(masks, project.folder))
+    what = members(project, names, model, config, threshold=threshold, region=region, masks=masks)
     job = pick_all(list(what.orders.values()), spread.site())
     found = _followed(report, _kept(project, job, what.orders, threshold, config.edge, region))
     for outcome in what.refused:

@@ -33,15 +33,20 @@ def cluster(
 
     [bold]Example:[/]  deepetpicker cluster ribosomes --out clusters.csv
     """
+    from core.checkpoint import load_checkpoint
     from core.cli.picks import newest_model
     from core.gathering import chosen_tomograms
     from core.grouping import cluster_with
+    from core.io.atomic import make_folder
     from core.particles import Status
     from core.project import Project
 
     report, rows, values = Report(as_json), [], {}
     with Project.open(project) as work:
-        network, classes = model or newest_model(work), {spec.id: spec for spec in work.store.classes()}
+        path, network = out or work.folder / "clusters.csv", model or newest_model(work)
+        make_folder(path.absolute().parent)
+        load_checkpoint(network)  # a bad one is one error, not one for each tomogram
+        classes = {spec.id: spec for spec in work.store.classes()}
         for name in chosen_tomograms(work, tomogram):
             particles = work.store.table(name)
             particles = particles.select(particles.statuses == Status.CANDIDATE)
@@ -57,8 +62,7 @@ def cluster(
             rows += _rows(name, particles, found)
             values[name] = {"candidates": len(found), "clusters": int(found.labels.max(initial=-1)) + 1}
     if not values:
-        raise PickerError("There is nothing to group: pick first, so that at least one tomogram has ten candidates.")
-    path = out or project / "clusters.csv"
+        raise PickerError("No tomogram was grouped, for the reasons above: it takes one with ten candidates or more.")
     _write(path, rows)
     shown = [(name, one["candidates"], one["clusters"]) for name, one in values.items()]
     told = table("", ("tomogram", "candidates", "clusters"), shown)

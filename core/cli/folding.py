@@ -54,7 +54,7 @@ def cross_validate(
 
     with Project.open(folder) as project:
         learnt, specs = examples(project, tomograms), chosen_classes(project, classes)
-        config = _settings(project, steps, minutes)
+        config = _settings(report, project, steps, minutes)
         run = project.new_run("folds")
     found = report.follow(folded(learnt, specs, config, count, rule, run, folder / "cache"))
     at, complete = found.counted, found.counted.complete
@@ -73,13 +73,15 @@ def cross_validate(
     report.result(told, table("", header, rows), said)
 
 
-def _settings(project: Project, steps: int | None, minutes: float | None) -> RunConfig:
+def _settings(report: Report, project: Project, steps: int | None, minutes: float | None) -> RunConfig:
     """Return the settings that are kept with a project, or the usual ones, with another budget if one is given."""
     from core.config import RunConfig
     from core.settings import SETTINGS, Settings, load_settings
 
     path = project.folder / SETTINGS
-    kept = load_settings(path)[0] if path.exists() else Settings()
+    kept, notices = load_settings(path) if path.exists() else (Settings(), ())
+    for notice in notices:
+        report.note(notice)
     config = RunConfig(**{one.name: getattr(kept, one.name) for one in fields(RunConfig)})
     if steps is None and minutes is None:
         return config

@@ -10,13 +10,15 @@ import typer
 
 from core.cli.options import Json, Names
 from core.cli.report import Report, table
+from core.errors import ConfigError, ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from core.masks import MaskConfig, Masks
     from core.particles import ParticleTable
     from core.project import Project
+    from core.settings import Settings
 
 PROJECT = "project"
 
@@ -32,13 +34,15 @@ Masking: TypeAlias = Annotated[
 ]
 
 
-def mask_configs(words: Sequence[str] | None, folder: Path | None = None) -> dict[str, MaskConfig]:
+def mask_configs(words: Sequence[str] | None, tomograms: Sequence[str], folder: Path | None = None) -> dict[str, MaskConfig]:
     """Read masks from the command line.
 
     Parameters
     ----------
     words : Sequence[str] | None
         As for `core.masks.words.masks_said`; ``project`` among them for what is kept with a project.
+    tomograms : Sequence[str]
+        Names of all tomograms that there are.
     folder : Path | None
         Of the project, if there is one.
 
@@ -50,20 +54,32 @@ def mask_configs(words: Sequence[str] | None, folder: Path | None = None) -> dic
     Raises
     ------
     ConfigError
-        If a word is not understood.
+        If a word is not understood, or the settings of the project cannot be read.
     """
     from core.masks.words import masks_said
 
     known: dict[str, MaskConfig] = {}
     if folder is not None and PROJECT in (words or ()):
         known = _kept(folder)
-    return masks_said([word for word in words or () if word != PROJECT or folder is None], known)
+    return masks_said([word for word in words or () if word != PROJECT or folder is None], known, tomograms)
 
 
 def _kept(folder: Path) -> dict[str, MaskConfig]:
-    from core.settings import SETTINGS, load_settings
+    return dict(_settings(folder).masks)
 
-    return dict(load_settings(folder / SETTINGS)[0].masks) if (folder / SETTINGS).exists() else {}
+
+def _settings(folder: Path) -> Settings:
+    """Read the settings of a project; what is not understood would be no mask, or be lost when they are written."""
+    from core.settings import SETTINGS, Settings, load_settings
+
+    settings, notices = load_settings(folder / SETTINGS) if (folder / SETTINGS).exists() else (Settings(), ())
+    if notices:
+        raise ConfigError(f"Masks are kept with the settings of the project. {notices[0]} Correct or remove that file.")
+    return settings
+
+
+def _all(project: Project) -> list[str]:
+    return [record.id for record in project.store.tomograms()]
 
 
 def project_masks(report: Report, project: Project, names: Iterable[str], words: Sequence[str] | None) -> dict[str, Masks]:
@@ -90,9 +106,12 @@ def project_masks(report: Report, project: Project, names: Iterable[str], words:
     PickerError
         As `core.masks.masks_of`.
     """
+    return _worked_out(report, project, names, mask_configs(words, _all(project), project.folder))
+
+
+def _worked_out(report: Report, project: Project, names: Iterable[str], configs: Mapping[str, MaskConfig]) -> dict[str, Masks]:
     from core.masks import config_for, masks_of
 
-    configs = mask_configs(words, project.folder)
     wanted = [name for name in names if config_for(configs, name).active]
     cache = project.folder / "cache"
     return {name: report.follow(masks_of(project.tomogram(name), config_for(configs, name), cache)) for name in wanted}
@@ -134,8 +153,12 @@ def mask(
     report = Report(as_json)
     with Project.open(project) as work:
         names = chosen_tomograms(work, tomogram)
-        _keep(project, masks_said(masks or (), _kept(project))) if masks else None
-        found = project_masks(report, work, names, [PROJECT])
+        if masks and work.notice:
+            raise ProjectError(f"Masks cannot be kept. {work.notice}")
+        configs = masks_said(masks or (), _kept(work.folder), _all(work))
+        found = _worked_out(report, work, names, configs)
+        if masks:  # only what could be worked out
+            _keep(work.folder, configs)
         values: dict[str, Any] = {}
         for name in names:
             values[name] = _counts(work.store.table(name), found.get(name))
@@ -149,10 +172,9 @@ def mask(
 
 
 def _keep(folder: Path, configs: dict[str, MaskConfig]) -> None:
-    from core.settings import SETTINGS, Settings, load_settings, save_settings
+    from core.settings import SETTINGS, save_settings
 
-    settings = load_settings(folder / SETTINGS)[0] if (folder / SETTINGS).exists() else Settings()
-    save_settings(replace(settings, masks=configs), folder / SETTINGS)
+    save_settings(replace(_settings(folder), masks=configs), folder / SETTINGS)
 
 
 def _counts(particles: ParticleTable, masks: Masks | None) -> dict[str, Any]:

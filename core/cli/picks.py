@@ -25,15 +25,16 @@ from core.cli.options import (
 )
 from core.cli.report import Report
 from core.cli.settings import run_config
-from core.errors import ProjectError
+from core.errors import PickerError, ProjectError
 from core.tomogram import parsed_box
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from core.checkpoint import Checkpoint
     from core.cli.batches import Spread
     from core.config import RunConfig
+    from core.masks import MaskConfig
     from core.particles import ParticleTable, PickResult
     from core.project import Project
     from core.tomogram import Box, Tomogram
@@ -136,12 +137,18 @@ def _pick_file(
     from core.batch.work import counted
     from core.checkpoint import load_checkpoint
     from core.cli.batches import shown
+    from core.io.atomic import make_folder
     from core.io.particles import TiltSeriesGeometry, write_particles
+    from core.io.particles.registry import format_to_write
     from core.io.volumes import open_tomogram
 
+    format_to_write(out, format)  # before the work, not after it
+    make_folder(out.absolute().parent)
     checkpoint = load_checkpoint(model)
     tomogram = open_tomogram(target, voxel_size=voxel_size)
-    result = _found(report, order, tomogram, checkpoint, None)
+    result = _found(report, order, tomogram, checkpoint, mask_configs(order.masks, [tomogram.id]))
+    if not len(order.picks(result)):
+        raise PickerError(f"Nothing was found in {tomogram.id} that counts, so no file was written; try a lower --threshold.")
     series = None if pixel_size is None else TiltSeriesGeometry(pixel_size=pixel_size)
     written = write_particles(out, order.picks(result), result.classes, tomogram, format=format, tilt_series=series)
     for notice in written.notices:
@@ -159,9 +166,10 @@ def _pick_project(
     from core.cli.batches import pick_members, shown
     from core.configfile import config_to_toml
     from core.gathering import chosen_tomograms, keep_picks
-    from core.io.atomic import atomic_path, safe_name
+    from core.io.atomic import atomic_path
     from core.io.particles import write_particles
     from core.project import Project
+    from core.project.folder import file_name
     from core.runs import note_picking
 
     with Project.open(folder) as project:
@@ -169,10 +177,12 @@ def _pick_project(
             raise ProjectError(f"Picks cannot be kept. {project.notice}")
         chosen = model or newest_model(project)
         checkpoint = load_checkpoint(chosen)  # looked at before a run is begun
-        wanted = chosen_tomograms(project, names)
+        wanted, cache = chosen_tomograms(project, names), project.folder / "cache"
+        masks = mask_configs(order.masks, [one.id for one in project.store.tomograms()], project.folder)
         if spread.asked:
-            pick_members(report, project, wanted, chosen, order.settings.pick, order.threshold, order.region, order.masks, spread)
+            pick_members(report, project, wanted, chosen, order.settings.pick, order.threshold, order.region, masks, spread)
             return
+        order.part(project.tomogram(wanted[0]))
         run = project.new_run("pick")
         with atomic_path(run / "config.toml") as path:
             path.write_text(config_to_toml(order.settings), encoding="utf-8")
@@ -180,8 +190,9 @@ def _pick_project(
         counts = {}
         for name in wanted:
             tomogram = project.tomogram(name)
-            result = _found(report, order, tomogram, checkpoint, folder / "cache", project.score_map(name))
-            write_particles(run / f"{safe_name(name)}.csv", result.table, result.classes, tomogram)
+            result = _found(report, order, tomogram, checkpoint, masks, cache, project.score_map(name))
+            if len(result.table):
+                write_particles(run / f"{file_name(name)}.csv", result.table, result.classes, tomogram)
             keep_picks(project, order.picks(result), result.classes, order.part(tomogram))
             counts[name] = counted(result, order.threshold, order.settings.pick.edge)
     values = {"model": str(chosen), "run": str(run), "tomograms": counts}
@@ -213,13 +224,19 @@ def newest_model(project: Project) -> Path:
 
 
 def _found(
-    report: Report, order: _Order, tomogram: Tomogram, checkpoint: Checkpoint, cache: Path | None, score_map: Path | None = None
+    report: Report,
+    order: _Order,
+    tomogram: Tomogram,
+    checkpoint: Checkpoint,
+    masks: Mapping[str, MaskConfig],
+    cache: Path | None = None,
+    score_map: Path | None = None,
 ) -> PickResult:
     from core.masks import config_for, masks_of
     from core.picking import pick
 
     for notice in tomogram.notices:
         report.note(f"{tomogram.id}: {notice}")
-    part, config = order.part(tomogram), config_for(mask_configs(order.masks, cache and cache.parent), tomogram.id)
+    part, config = order.part(tomogram), config_for(masks, tomogram.id)
     mask = report.follow(masks_of(tomogram, config, cache)) if config.active else None
     return report.follow(pick(tomogram, checkpoint, order.settings.pick, region=part, cache=cache, score_map=score_map, mask=mask))

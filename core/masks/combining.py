@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.tomogram import Box, Mask, Tomogram
     from core.types import BoolArray, Positions, Shape
 
-_VERSION = 1
+_VERSION = 2
 EDGE = 192  # of the copy that is drawn
 
 

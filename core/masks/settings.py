@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -47,6 +48,7 @@ class SlabMask:
 
     def __post_init__(self) -> None:
         _choice("surfaces", self.surfaces, Surfaces)
+        _require(math.isfinite(self.margin), f"margin must be a number of Å, not {self.margin}.")
         _require(self.low >= 0 and self.high >= 0, "low and high must be sections, 0 or more.")
         _require(abs(self.tilt_y) <= 60 and abs(self.tilt_x) <= 60, "tilt_y and tilt_x must be -60 to 60 degrees.")
 

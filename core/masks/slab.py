@@ -182,7 +182,8 @@ def find_slab(tomogram: Tomogram) -> Generator[Message, None, Slab]:
     grain = max(1, min(round(GRAIN / (tomogram.voxel_size or 10.0)), tomogram.shape[0] // 8 or 1))
     texture = yield from _texture(tomogram, grain)
     tiles = _tiles(texture)
-    ends = np.array([_box(profile) for profile, _, _ in tiles], np.float64) * grain  # NaN where there is none
+    # faces between grains, in voxels, whose centres are at whole numbers; NaN where there is none
+    ends = np.array([_box(profile) for profile, _, _ in tiles], np.float64) * grain - 0.5
     extents = np.array(tomogram.shape[1:]) / texture.shape[1:]
     places = (np.array([(y, x) for _, y, x in tiles]) + 0.5) * extents - 0.5
     near = NEAR / (tomogram.voxel_size or 10.0)
@@ -234,7 +235,7 @@ def _tiles(texture: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], floa
 
 
 def _box(profile: NDArray[np.float64]) -> tuple[float, float]:
-    """Fit low, high, low to a profile by least squares; return where it rises and falls, NaN where it does not.
+    """Fit low, high, low to a profile by least squares; return before which value it rises and falls, NaN where it does not.
 
     An end is believed where the texture beyond it is poorer by `STEP` and by four times what chance makes of it.
     """
@@ -255,7 +256,7 @@ def _box(profile: NDArray[np.float64]) -> tuple[float, float]:
     inner = profile[ends[0] : ends[1]]
     rises = _believed(profile[: ends[0]], inner, spread)
     falls = _believed(profile[ends[1] :], inner, spread)
-    return (ends[0] - 0.5 if rises else math.nan), (ends[1] - 0.5 if falls else math.nan)
+    return (ends[0] if rises else math.nan), (ends[1] if falls else math.nan)
 
 
 def _believed(outer: NDArray[np.float64], inner: NDArray[np.float64], spread: float) -> bool:

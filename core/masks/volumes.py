@@ -146,11 +146,11 @@ class Segmented:
         ndarray
             (n,) distances in voxels of the tomogram; 0 on it.
         """
-        if not len(self.surface):
-            return np.full(len(positions), np.inf)
-        if not self._tree:
-            self._tree.append(cKDTree(self.surface, balanced_tree=False, compact_nodes=False))
-        found, _ = self._tree[0].query(positions, distance_upper_bound=np.nextafter(most, np.inf))
+        found = np.full(len(positions), np.inf)
+        if len(self.surface):  # there is none where all is segmented
+            if not self._tree:
+                self._tree.append(cKDTree(self.surface, balanced_tree=False, compact_nodes=False))
+            found = np.asarray(self._tree[0].query(positions, distance_upper_bound=np.nextafter(most, np.inf))[0])
         return np.where(self.segmentation.covers(positions), 0.0, found)
 
     def inside(self, positions: Positions) -> BoolArray:

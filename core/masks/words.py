@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.configfile import config_from_dict
@@ -11,7 +12,7 @@ from core.errors import ConfigError
 from core.masks.settings import EVERYWHERE, MaskConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 NOTHING = "none"
 
@@ -47,16 +48,21 @@ def _spoken(config: MaskConfig, before: str) -> list[str]:
     return words
 
 
-def masks_said(words: Iterable[str], known: Mapping[str, MaskConfig] | None = None) -> dict[str, MaskConfig]:
+def masks_said(
+    words: Iterable[str], known: Mapping[str, MaskConfig] | None = None, tomograms: Collection[str] | None = None
+) -> dict[str, MaskConfig]:
     """Understand masks that were said in words.
 
     Parameters
     ----------
     words : Iterable[str]
         ``[TOMOGRAM:]MASK`` switches a mask on; ``[TOMOGRAM:]MASK.NAME=VALUE`` sets something of it and switches it on;
-        ``TOMOGRAM:none`` has nothing on. Whatever is said of a tomogram replaces what holds everywhere.
+        ``TOMOGRAM:none`` has nothing on. Whatever is said of a tomogram replaces what holds everywhere. A path counts from the
+        current folder, and is kept as a whole one.
     known : Mapping[str, MaskConfig] | None
         What the words change; None for nothing.
+    tomograms : Collection[str] | None
+        Names of all tomograms that there are; None if any name will do.
 
     Returns
     -------
@@ -66,16 +72,19 @@ def masks_said(words: Iterable[str], known: Mapping[str, MaskConfig] | None = No
     Raises
     ------
     ConfigError
-        If a word is none such, or a value is out of range.
+        If a word is none such, names a tomogram that there is not, or a value is out of range.
     """
     values: dict[str, dict[str, Any]] = {name: asdict(config) for name, config in (known or {}).items()}
     for word in words:
         key, equals, value = word.partition("=")
         name, _, key = key.rpartition(":")
-        part, dot, field = key.strip().partition(".")
-        config = values.setdefault(name.strip(), asdict(MaskConfig()))
+        name, (part, dot, field) = name.strip(), key.strip().partition(".")
+        if name and tomograms is not None and name not in tomograms:
+            there = ", ".join(list(tomograms)[:5]) + (" and others" if len(tomograms) > 5 else "")
+            raise ConfigError(f"There is no tomogram {name!r} to mask, as {word!r} says; there are: {there}.")
+        config = values.setdefault(name, asdict(MaskConfig()))
         if part == NOTHING and not (dot or equals):
-            values[name.strip()] = asdict(MaskConfig())
+            values[name] = asdict(MaskConfig())
             continue
         if part not in config or bool(dot) != bool(equals):
             raise ConfigError(
@@ -84,11 +93,15 @@ def masks_said(words: Iterable[str], known: Mapping[str, MaskConfig] | None = No
             )
         config[part]["on"] = True
         if field:
-            config[part][field] = value.strip() if isinstance(config[part].get(field), str) else _plain(value.strip())
+            config[part][field] = _meant(field, value.strip(), config[part].get(field))
     return {name: config_from_dict(MaskConfig, config, "mask") for name, config in values.items()}
 
 
-def _plain(value: str) -> Any:
+def _meant(field: str, value: str, now: Any) -> Any:
+    if field == "path" and value:
+        return str(Path(value).expanduser().absolute())
+    if isinstance(now, str):
+        return value
     try:
         return tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -120,7 +120,7 @@ class Folder:
         Path
             An MRC file that need not exist.
         """
-        return self.folder / "maps" / f"{_file_name(tomogram_id)}.mrc"
+        return self.folder / "maps" / f"{file_name(tomogram_id)}.mrc"
 
     def clusters(self, tomogram_id: str) -> Path:
         """Return where the clusters of a tomogram's candidates are kept.
@@ -135,7 +135,7 @@ class Folder:
         Path
             A file of `core.clusters.save_clusters` that need not exist.
         """
-        return self.folder / "clusters" / f"{_file_name(tomogram_id)}.npz"
+        return self.folder / "clusters" / f"{file_name(tomogram_id)}.npz"
 
     def new_run(self, kind: str) -> Path:
         """Make a folder for a run.
@@ -193,7 +193,19 @@ def new_run(runs: Path, kind: str) -> Path:
             return folder
 
 
-def _file_name(tomogram_id: str) -> str:
+def file_name(tomogram_id: str) -> str:
+    """Return how files of a tomogram are called in a project, without ending.
+
+    Parameters
+    ----------
+    tomogram_id : str
+        Which tomogram.
+
+    Returns
+    -------
+    str
+        Its name where that can be a file name; otherwise with a number, so that no two tomograms have the same.
+    """
     name = safe_name(tomogram_id)
     if name != tomogram_id:  # what the file system does not tell apart, the number does
         name += f"-{crc32(tomogram_id.encode()):08x}"

@@ -159,7 +159,7 @@ def write_parts(
         If there are no particles, the format is unknown or lacks what it needs, a file cannot be written, or does not read back
         to within a hundredth of a voxel and what the format rounds. Every file is then as it was before.
     """
-    chosen = _by_suffix(path) if format is None else format_named(format, WRITABLE)
+    chosen = format_to_write(path, format)
     if chosen.write is None:
         raise ConfigError(f"The format {chosen.name} can be read only; those that can be written are: {_listing(WRITABLE)}.")
     filled = tuple(part for part in parts if len(part))
@@ -260,7 +260,28 @@ def format_of(path: Path) -> Format:
     return found
 
 
-def _by_suffix(path: Path) -> Format:
+def format_to_write(path: Path, format: str | None = None) -> Format:
+    """Choose what a file will be written as.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its ending decides unless the format is told.
+    format : str | None
+        As users name it.
+
+    Returns
+    -------
+    Format
+        One that writes.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of this name, or the ending is that of none.
+    """
+    if format is not None:
+        return format_named(format, WRITABLE)
     found = next((known for known in WRITABLE if path.suffix.lower() in known.suffixes), None)
     if found is None:
         listed = _listing(WRITABLE)
