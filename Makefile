@@ -1,5 +1,5 @@
 # Every target sets up what it needs; the second time nothing is downloaded.
-.PHONY: run test oracles lint fuzz screenshots clean
+.PHONY: run test oracles lint fuzz bench screenshots clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from core.gathering import chosen_tomograms
 from core.messages import Progress
 from core.metrics import Case, assess, compare
 from core.origins import ACCEPTED, CANDIDATES, gather
-from core.particles import ParticleTable, Source
+from core.particles import ParticleTable, Source, Status
 from core.project import Project
 from core.review import taken
 
@@ -92,8 +92,12 @@ def confront(
     for name in both:
         tomogram = project.tomogram(name)
         region = known.regions.get(name, tomogram.box)
-        truth, tried = (one.select(region.contains(one.positions)) for one in (known.tables[name], found.tables[name]))
-        volume = (occupancy or {}).get(name)
+        truth, tried = known.tables[name], found.tables[name].select(region.contains(found.tables[name].positions))
+        inside, volume = region.contains(truth.positions), (occupancy or {}).get(name)
+        if volume is None:
+            truth = truth.select(inside)
+        else:  # which numbers the references, so that none may go
+            truth = replace(truth, statuses=np.where(inside, truth.statuses, int(Status.REJECTED)))
         complete = name not in known.partial
         cases.append(Case(truth=truth, picks=tried, voxel_size=tomogram.voxel_size, complete=complete, occupancy=volume))
     used = {number for case in cases for table in (case.truth, case.picks) for number in table.class_ids.tolist()}
@@ -116,7 +120,7 @@ def _doubts(cases: Sequence[Case], classes: Sequence[ClassSpec], open_picks: boo
             f"{accepted} of the {total} references are picks that were accepted: what no network has found is not among them, "
             "so recall looks better than it is."
         )
-    if open_picks and all(len(c.picks) and not taken(c.picks, c.truth, specs, c.voxel_size).any() for c in cases):
+    if open_picks and all(len(c.picks) and not taken(c.picks, c.truth, specs, c.scale).any() for c in cases):
         said.append(
             "No candidate lies on an accepted particle: candidates that did were left out or accepted. "
             "Score a run of picking instead, which keeps all picks."

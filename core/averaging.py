@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from core.messages import Message
     from core.tomogram import Tomogram
-    from core.types import Angstrom, FloatArray, Positions
+    from core.types import Angstrom, FloatArray, Positions, Voxels
 
     Spectrum = NDArray[np.complex64]
 
@@ -155,7 +155,7 @@ def average(
     for place, (tomogram, positions) in enumerate(parts):
         if len(positions):
             known = positions if avoid is None else np.concatenate([positions, avoid[place]])
-            drawn = decoys(positions, known, len(positions), diameter / size, rng)
+            drawn = _beside(tomogram, positions, known, diameter / size, rng)
             places += [(tomogram, one) for one in positions]
             false += [(tomogram, one) for one in drawn]
     reach = _REACH * diameter / size
@@ -177,13 +177,21 @@ def average(
     )
 
 
+def _beside(tomogram: Tomogram, positions: Positions, known: Positions, distance: Voxels, rng: np.random.Generator) -> Positions:
+    """Draw as many decoys; few particles that lie together leave no room between them, so that decoys go around them."""
+    margin = 2 * distance if np.ptp(positions, axis=0).max() < 2 * distance else 0.0
+    drawn = decoys(positions, known, len(positions), distance, rng, margin)
+    return np.clip(drawn, 0, np.asarray(tomogram.shape) - 1.0)
+
+
 def _one_size(parts: Sequence[tuple[Tomogram, Positions]]) -> Angstrom:
     used = [tomogram for tomogram, positions in parts if len(positions)]
     if not used:
         raise ConfigError("There are no particles to average; accept some, or choose others.")
     sizes = {round(tomogram.voxel_size, 3) for tomogram in used}
     if 0 in sizes:
-        raise ConfigError(f"The voxel size of {used[0].id} is not known; give it first, since diameters are in Å.")
+        strange = next(tomogram.id for tomogram in used if not round(tomogram.voxel_size, 3))
+        raise ConfigError(f"The voxel size of {strange} is not known; give it first, since diameters are in Å.")
     if len(sizes) > 1:
         raise ConfigError(f"Tomograms of one voxel size can be averaged, not of {sorted(sizes)} Å; choose some of them.")
     return used[0].voxel_size

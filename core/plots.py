@@ -176,20 +176,21 @@ def draw_score(axes: Axes, found: Assessment, thresholds: Mapping[int, float]) -
 
 
 def draw_errors(axes: Axes, found: Assessment, thresholds: Mapping[int, float]) -> None:
-    """Draw how far the hits lie from their references, in Å below and in voxels above."""
+    """Draw how far the hits lie from their references, in Å below and in voxels above; in voxels alone if no more is known."""
     cut = found.cut(thresholds)
     values = cut.ranking(angstrom=True)
     away = values.distances[values.hits]
     most = max((spec.diameter / 2 * found.rule.reach for spec in found.classes), default=1.0)
+    sizes = {one.case.voxel_size for one in found.judged}
+    size = next(iter(sizes))
+    unit = "voxels" if size is None else "Å"
     axes.hist(away, bins=BINS, range=(0, most), color=BLUE, alpha=0.85, label=f"{len(away)} hits")
     if len(away):
-        axes.axvline(float(np.mean(away)), color=ORANGE, linewidth=2, label=f"mean {np.mean(away):.1f} Å")
-    sizes = {one.case.voxel_size for one in found.judged}
-    if len(sizes) == 1:
-        size = next(iter(sizes))
+        axes.axvline(float(np.mean(away)), color=ORANGE, linewidth=2, label=f"mean {np.mean(away):.1f} {unit}")
+    if size is not None and len(sizes) == 1:
         upper = axes.secondary_xaxis("top", functions=(partial(np.multiply, 1 / size), partial(np.multiply, size)))
         upper.set_xlabel(f"voxels of {size:g} Å")
-    axes.set(xlabel="distance of a hit from its reference (Å)", ylabel="hits", xlim=(0, most), title="Localisation error")
+    axes.set(xlabel=f"distance of a hit from its reference ({unit})", ylabel="hits", xlim=(0, most), title="Localisation error")
     _legend(axes, "best")
 
 

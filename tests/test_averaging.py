@@ -114,6 +114,12 @@ def test_decoys_lie_between_the_particles_and_away_from_them() -> None:
     assert len(decoys(at, at, 5, 1e4, np.random.default_rng(0))) == 5  # nowhere is that far: nearer, then
 
 
+def test_the_decoy_of_a_single_particle_lies_elsewhere() -> None:
+    at = np.array([[14.0, 14, 14]])
+    made = drain(average([(phantom(at, 0.1), at)], DIAMETER, AverageConfig(tilts=None)))
+    assert made.signal > 2
+
+
 @pytest.mark.parametrize(
     ("size", "count", "said"), [(0.0, 3, "voxel size of TS is not known"), (SIZE, 0, "no particles to average")]
 )

@@ -115,6 +115,7 @@ def test_the_page_holds_all_and_trusts_no_name(project: Project, tmp_path: Path)
             sizes.append(image.size)
     strips = [size for size in sizes if size == (3 * 20 + 4, 20)]
     assert len(strips) == 8 + 8 + 2  # best, about the threshold, rejected; ten candidates, eight of which count
+    assert "a third of a diameter thick" in page.words
     files = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"precision-recall.svg", "score-threshold.png", "average-1.svg", "picks.png", "scores.svg"} <= files
 

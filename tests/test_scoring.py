@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from core.examples import Example
 from core.folds import folds
 from core.io.particles import write_particles
 from core.io.volumes import write_mrc
+from core.metrics import RULES, assess
 from core.origins import ACCEPTED, CANDIDATES, Origin, gather, origin_named, pick_runs
 from core.particles import ClassSpec, ParticleTable, Source, Status
 from core.project import Project
@@ -131,9 +133,36 @@ def test_two_files_are_scored_by_shrec_with_an_occupancy_volume(
     volume = np.zeros((10, 10, 20), np.int16)
     volume[5, 5, 3:10], volume[5, 5, 13:17] = 1, 2
     write_mrc(tmp_path / "occupancy.mrc", volume, 10.0)
-    assert call("evaluate", "truth.csv", "picks.csv", "--rule", "shrec", "--json")[1]["pooled"]["hits"] == 1
+    plain = call("evaluate", "truth.csv", "picks.csv", "--rule", "shrec", "--json")[1]
+    assert (plain["pooled"]["hits"], plain["pooled"]["error_voxels"]) == (1, 0.0)
+    assert (plain["voxel_size"], plain["pooled"]["error_angstrom"]) == (None, None)  # files do not tell it
     found = call("evaluate", "truth.csv", "picks.csv", "--rule", "shrec", "--occupancy", "occupancy.mrc", "--json")[1]
     assert found["pooled"]["hits"] == 2
+
+
+def test_an_occupancy_volume_numbers_references_outside_the_tomogram_too(project: Project, tmp_path: Path) -> None:
+    rows = ["ribosome,500,5,5,10", *(f"ribosome,{x},{y},{z},10" for z, y, x in TRUTH[:2])]
+    (tmp_path / "truth.csv").write_text("\n".join(["class,x,y,z,diameter_voxels", *rows]))
+    volume = np.zeros(SHAPE, np.int16)
+    volume[10, 10, 11], volume[10, 11, 40] = 2, 3
+    both = confront(project, CANDIDATES, Origin("file", tmp_path / "truth.csv"), ["one"], occupancy={"one": volume})
+    found = assess(both.cases, [RIBOSOME], RULES["shrec"]).figures()
+    assert (found.truth, found.hits) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["one.mrc", "two.mrc", "--tomogram", "one"],
+        ["p", "--compare", "accepted", "candidates", "--plots", "f"],
+        ["p", "candidates", "--folds", "2"],
+        ["p", "--steps", "5"],
+    ],
+)
+def test_options_without_effect_are_refused(project: Project, call: Call, words: list[str]) -> None:
+    code, _, err = call("evaluate", *words)
+    assert code == 2
+    assert "cannot go with" in err
 
 
 def test_two_people_are_set_side_by_side_with_their_disagreements(project: Project, call: Call, tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
-import threading
 from contextlib import suppress
-from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from core.batch.dasks import NO_DASHBOARD, deaf_to_interrupts, quiet
+from core.host import leave_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +59,7 @@ class Hands:
 
 def _work(address: str, environment: dict[str, str], scratch: str) -> None:
     os.environ.update(environment)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    leave_with_parent()
     with quiet(), suppress(OSError):  # of a scheduler that is gone
         asyncio.run(_served(address, scratch))
 
@@ -72,10 +70,3 @@ async def _served(address: str, scratch: str) -> None:
     here = {"host": "127.0.0.1", "local_directory": scratch, **NO_DASHBOARD}
     async with Worker(address, nthreads=1, memory_limit=0, **here) as worker:  # type: ignore[arg-type]
         await worker.finished()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from core.batch.orders import Outcome
 from core.errors import ProjectError
 from core.io.atomic import atomic_path
+from core.masks.settings import volume_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +58,7 @@ def look(path: Path) -> dict[str, Any]:
     -------
     dict[str, Any]
         ``size`` in bytes, ``changed`` (time of the latest change in ns) and ``sample``, a hash of `BLOCKS` places of each file,
-        of at most `BLOCKS` files.
+        of `BLOCKS` to twice as many files where there are more.
     """
     files = list(_files(path))
     stats = [one.stat() for one in files]
@@ -107,7 +108,6 @@ def order_hash(order: Order) -> str:
         order.format,
         order.threshold,
         order.region,
-        _masks(order),
         order.voxel_size,
         order.pixel_size,
         order.signed,
@@ -119,10 +119,8 @@ def order_hash(order: Order) -> str:
 
 def _masks(order: Order) -> Any:
     """Say which masks are on, and what is in their files."""
-    files = [
-        str(part["path"]).format(tomogram=order.name) for part in (order.masks or {}).values() if part["on"] and part.get("path")
-    ]
-    return order.masks, [look(Path(file)) for file in files if Path(file).exists()]
+    files = [volume_path(part["path"], order.name) for part in (order.masks or {}).values() if part["on"] and part.get("path")]
+    return order.masks, [look(file) for file in files if file.exists()]
 
 
 def record_of(order: Order) -> Path:

@@ -49,7 +49,7 @@ def work_on(order: Order) -> Outcome:
     """
     try:
         before = None if order.anew else finished(order, thorough=True)
-        return before or _picked(order, _teller(order.name))
+        return before or _picked(order, _teller(order))
     except PickerError as exc:
         return Outcome(name=order.name, refused=str(exc))
     except (MemoryError, OSError, RuntimeError) as exc:
@@ -163,7 +163,7 @@ def counted(result: PickResult, threshold: float | None, edge: float) -> dict[st
     }
 
 
-def _teller(name: str) -> Callable[[float, str], None]:
+def _teller(order: Order) -> Callable[[float, str], None]:
     from distributed import get_worker
 
     worker, last = get_worker(), [0.0]
@@ -171,6 +171,6 @@ def _teller(name: str) -> Callable[[float, str], None]:
     def tell(part: float, stage: str) -> None:
         if time.monotonic() - last[0] >= OFTEN:
             last[0] = time.monotonic()
-            worker.log_event(TOPIC, {"name": name, "part": part, "stage": stage})
+            worker.log_event(TOPIC, {"name": order.name, "picks": order.picks, "part": part, "stage": stage})
 
     return tell

@@ -110,8 +110,9 @@ def pick_files(report: Report, scan: Scan, config: PickConfig, targets: Sequence
     from core.batch.records import content_hash
     from core.checkpoint import load_checkpoint
     from core.io.atomic import make_folder
+    from core.io.particles.known import WRITABLE
 
-    if scan.out.suffix and not scan.out.is_dir():
+    if not scan.out.is_dir() and scan.out.suffix.lower() in {suffix for known in WRITABLE for suffix in known.suffixes}:
         raise ConfigError(f"Expected a folder for the picks of many tomograms, not {scan.out}; --format says which files are made.")
     ending, files = _ending(scan.format), tomogram_files(targets)
     names = unique_names(files)

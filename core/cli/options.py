@@ -63,6 +63,48 @@ ByClass: TypeAlias = Annotated[
 ]
 
 
+RuleName: TypeAlias = Annotated[
+    Literal["half", "radius", "shrec", "czii"],
+    typer.Option(help="What is right: within half the particle's radius, within its radius, as SHREC 2021, as CZII 2024 counts."),
+]
+PickOrigin: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(help="CSV of picks (class,x,y,z[,score]); of a project: candidates, a run of picking or a file."),
+]
+Both: TypeAlias = Annotated[
+    tuple[str, str] | None,
+    typer.Option(metavar="A B", help="Set two of these side by side instead, neither being right.", show_default=False),
+]
+Folds: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=2, help="Cross-validate: so many trainings, each scored on a slab it never saw.", show_default=False),
+]
+Occupancy: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="With shrec: volume of particle numbers, in the order of the reference file.", show_default=False),
+]
+
+
+def refuse_idle(given: Mapping[str, object], where: str) -> None:
+    """Refuse options that would have no effect, rather than let somebody believe that they had.
+
+    Parameters
+    ----------
+    given : Mapping[str, object]
+        By what the user knows them as; None and False for those that were not given.
+    where : str
+        What they do not go with.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there are any.
+    """
+    idle = [name for name, value in given.items() if value is not None and value is not False]
+    if idle:
+        raise typer.BadParameter(f"{', '.join(idle)} cannot go with {where}")
+
+
 def reviews_of(asked: Mapping[str, list[str] | None], classes: Sequence[ClassSpec]) -> dict[int, ReviewConfig]:
     """Read what is asked of the candidates of each class.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli.options import Classes, Json, Minutes, Names, Steps
+from core.cli.options import Both, Classes, Folds, Json, Minutes, Names, Occupancy, PickOrigin, RuleName, Steps, refuse_idle
 from core.cli.report import Report, table
 from core.errors import ConfigError
 
@@ -23,26 +23,6 @@ if TYPE_CHECKING:
 
 HEADER = ("class", "truth", "picks", "hits", "prec.", "recall", "F1", "AP", "error/vox")
 SHOWN = 20  # disagreements in the terminal
-RuleName = Annotated[
-    Literal["half", "radius", "shrec", "czii"],
-    typer.Option(help="What is right: within half the particle's radius, within its radius, as SHREC 2021, as CZII 2024 counts."),
-]
-PickOrigin = Annotated[
-    str | None,
-    typer.Argument(help="CSV of picks (class,x,y,z[,score]); of a project: candidates, a run of picking or a file."),
-]
-Both = Annotated[
-    tuple[str, str] | None,
-    typer.Option(metavar="A B", help="Set two of these side by side instead, neither being right.", show_default=False),
-]
-Folds = Annotated[
-    int | None,
-    typer.Option(min=2, help="Cross-validate: so many trainings, each scored on a slab it never saw.", show_default=False),
-]
-Occupancy = Annotated[
-    Path | None,
-    typer.Option(help="With shrec: volume of particle numbers, in the order of the reference file.", show_default=False),
-]
 
 
 def evaluate(
@@ -81,18 +61,25 @@ def evaluate(
     report = Report(as_json)
     counted = rule_named(rule) if radius is None else replace(rule_named(rule), reach=radius)
     if truth.is_file():
-        if picks is None or compare or folds:
-            raise typer.BadParameter("a file of references goes with a file of picks; the rest needs a project folder")
+        if picks is None:
+            raise typer.BadParameter("a file of references goes with a file of picks")
+        elsewhere = {"--compare": compare, "--folds": folds, "--tomogram": tomogram, "--steps": steps, "--minutes": minutes}
+        refuse_idle(elsewhere | {"--reference": reference != "accepted"}, "a file of references")
         found = _of_files(truth, Path(picks), counted, classes, occupancy)
         _tell(report, found, threshold, plots, apart=False)
         return
+    scored: dict[str, object] = {"a set of picks": picks, "--reference": reference != "accepted", "--threshold": threshold}
+    scored |= {"--occupancy": occupancy, "--plots": plots}
     if folds:
         from core.cli.folding import cross_validate
 
+        refuse_idle(scored | {"--compare": compare}, "--folds")
         cross_validate(report, truth, folds, counted, classes, tomogram, steps, minutes)
         return
+    refuse_idle({"--steps": steps, "--minutes": minutes}, "scoring without --folds")
     with Project.open(truth) as project:
         if compare:
+            refuse_idle(scored, "--compare")
             _compare(report, project, compare, counted, classes, tomogram)
             return
         found = _of_project(report, project, picks or "candidates", reference, counted, classes, tomogram, occupancy)
@@ -217,7 +204,7 @@ def _of_files(truth: Path, picks: Path, rule: Rule, wanted: Sequence[str] | None
     if unknown:
         raise ConfigError(f"{truth} holds no class {', '.join(unknown)}; it holds {', '.join(spec.name for spec in specs)}.")
     chosen = [spec for spec in specs if not wanted or spec.name in wanted]
-    case = Case(truth=references, picks=read_scored(picks, specs), voxel_size=1.0, occupancy=_volume(occupancy))
+    case = Case(truth=references, picks=read_scored(picks, specs), voxel_size=None, occupancy=_volume(occupancy))
     return assess([case], chosen, rule)
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +14,14 @@ from core.errors import ConfigError, PickerError
 from core.io.atomic import atomic_path, make_folder
 from core.io.volumes import fingerprint, open_tomogram
 from core.masks.beads import Beads, find_beads
-from core.masks.settings import NAME, MaskConfig
+from core.masks.settings import MaskConfig, volume_path
 from core.masks.slab import Slab, Surface, find_slab, given_slab
 from core.masks.volumes import near_segmentation, volume_mask
 from core.messages import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -205,7 +205,7 @@ def _membrane(tomogram: Tomogram, config: MembraneMask, _cache: Path | None) -> 
 def _opened(text: str, tomogram: Tomogram, what: str) -> Tomogram:
     if not text.strip():
         raise ConfigError(f"Choose the volume of the {what} first.")
-    path = Path(text.replace(NAME, tomogram.id)).expanduser()
+    path = volume_path(text, tomogram.id)
     if not path.exists():
         raise ConfigError(f"There is no {what} {path} for {tomogram.id}: check the path, or switch this mask off.")
     return open_tomogram(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from core.errors import ConfigError
@@ -160,6 +161,24 @@ def config_for(configs: Mapping[str, MaskConfig], tomogram_id: str) -> MaskConfi
         With nothing on where nobody said anything.
     """
     return configs.get(tomogram_id) or configs.get(EVERYWHERE) or MaskConfig()
+
+
+def volume_path(text: str, tomogram_id: str) -> Path:
+    """Return the file of a mask.
+
+    Parameters
+    ----------
+    text : str
+        As the settings have it, with `NAME` for the tomogram's name.
+    tomogram_id : str
+        The tomogram.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+    """
+    return Path(text.replace(NAME, tomogram_id)).expanduser()
 
 
 def _choice(name: str, value: str, choices: Any) -> None:

@@ -35,8 +35,8 @@ class Case:
         References: accepted ones are to be found, candidates are neutral, rejected ones are ignored.
     picks : ParticleTable
         Picks of the same tomogram; their status does not matter.
-    voxel_size : Angstrom
-        Å per voxel.
+    voxel_size : Angstrom | None
+        Å per voxel; None where it is not known and diameters are in voxels, too.
     complete : bool
         Whether every particle is among the references; if not, some picks that count as false may be right.
     occupancy : Volume | None
@@ -45,9 +45,14 @@ class Case:
 
     truth: ParticleTable
     picks: ParticleTable
-    voxel_size: Angstrom
+    voxel_size: Angstrom | None
     complete: bool = True
     occupancy: Volume | None = field(default=None, repr=False)
+
+    @property
+    def scale(self) -> float:
+        """What distances in voxels are multiplied by to be in the unit of diameters."""
+        return 1.0 if self.voxel_size is None else self.voxel_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class Assessment:
         tomogram : str | None
             None pools the tomograms.
         angstrom : bool
-            Distances in Å in place of voxels.
+            Distances in Å in place of voxels; they stay in voxels where the voxel size is not known.
 
         Returns
         -------
@@ -207,13 +212,13 @@ def assess(cases: Sequence[Case], classes: Sequence[ClassSpec], rule: Rule) -> A
     Raises
     ------
     ConfigError
-        If the voxel size of a tomogram is unknown, or an occupancy volume does not fit the references.
+        If the voxel size of a tomogram is not above 0, or an occupancy volume does not fit the references.
     """
     return Assessment(rule=rule, classes=tuple(classes), judged=tuple(_judge(case, classes, rule) for case in cases))
 
 
 def _judge(case: Case, classes: Sequence[ClassSpec], rule: Rule) -> Judged:
-    if not (np.isfinite(case.voxel_size) and case.voxel_size > 0):
+    if not (np.isfinite(case.scale) and case.scale > 0):
         name = case.truth.tomogram_id
         raise ConfigError(f"Scoring needs the voxel size of {name!r} in Å (above 0), not {case.voxel_size}; give it in step 1.")
     ids = [spec.id for spec in classes]
@@ -222,7 +227,7 @@ def _judge(case: Case, classes: Sequence[ClassSpec], rule: Rule) -> Judged:
     counted = np.isin(case.truth.class_ids, ids) & (case.truth.statuses == Status.ACCEPTED)
     truth = case.truth.select(counted)
     neutral = case.truth.select(case.truth.statuses == Status.CANDIDATE)
-    reaches = {spec.id: rule.reach * spec.diameter / 2 / case.voxel_size for spec in classes}
+    reaches = {spec.id: rule.reach * spec.diameter / 2 / case.scale for spec in classes}
     if rule.lying:
         partners, distances = owners(truth, picks, reaches, case.occupancy, counted)
     else:
@@ -251,7 +256,7 @@ def _ranked(one: Judged, class_id: int | None, angstrom: bool) -> Ranking:
     hits = (one.partners >= 0) & mine
     if class_id is not None:
         hits[hits] = one.truth.class_ids[one.partners[hits]] == class_id
-    distances = np.where(hits, one.distances * (one.case.voxel_size if angstrom else 1.0), np.nan)
+    distances = np.where(hits, one.distances * (one.case.scale if angstrom else 1.0), np.nan)
     many = len(one.truth) if class_id is None else int((one.truth.class_ids == class_id).sum())
     return Ranking(one.scores[mine], hits[mine], distances[mine], many)
 
@@ -274,7 +279,7 @@ def _confused(one: Judged, classes: Sequence[ClassSpec], rule: Rule) -> IntArray
         free = np.setdiff1d(np.arange(len(one.truth)), partners[partners >= 0])
         for spec in classes:
             rows = free[one.truth.class_ids[free] == spec.id]
-            reach = rule.reach * spec.diameter / 2 / one.case.voxel_size
+            reach = rule.reach * spec.diameter / 2 / one.case.scale
             _, found = match(one.truth.positions[rows], one.picks.positions[open_picks], reach)
             partners[open_picks[found >= 0]] = rows[found[found >= 0]]
             open_picks = open_picks[found < 0]

@@ -9,12 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from core import __version__
+from core.masks import config_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from core.config import ReviewConfig
+    from core.masks import MaskConfig
     from core.project import Project
     from core.report.facts import Network
     from core.settings import Settings
@@ -34,7 +36,12 @@ def versions() -> list[tuple[str, str]]:
 
 
 def commands(
-    project: Project, network: Network | None, reviews: Mapping[int, ReviewConfig], names: Sequence[str], out: Path
+    project: Project,
+    network: Network | None,
+    reviews: Mapping[int, ReviewConfig],
+    names: Sequence[str],
+    out: Path,
+    masks: Mapping[str, MaskConfig],
 ) -> list[str]:
     """Return the command lines that do the same again.
 
@@ -50,6 +57,8 @@ def commands(
         The tomograms of the report.
     out : Path
         The report.
+    masks : Mapping[str, MaskConfig]
+        Those that are kept with the project.
 
     Returns
     -------
@@ -71,6 +80,7 @@ def commands(
     export = ["export", folder, "--status", "shown", "--out", "picks.star"]
     for option, attribute in (("--threshold", "threshold"), ("--min-distance", "min_distance"), ("--edge", "edge")):
         export += [word for name, review in asked for word in (option, f"{name}={getattr(review, attribute):g}")]
+    export += ["--mask", "project"] if any(config_for(masks, name).active for name in names) else []
     listed = [word for name in names for word in ("--tomogram", name)] if len(names) < len(project.store.tomograms()) else []
     lines += [export + listed, ["report", folder, "--out", str(out), *listed]]
     return [shlex.join(["deepetpicker", *line]) for line in lines]

@@ -13,7 +13,7 @@ from core.assessment import confront
 from core.errors import PickerError
 from core.gathering import chosen_tomograms
 from core.io.atomic import atomic_path, make_folder
-from core.messages import Progress
+from core.messages import Notice, Progress
 from core.metrics import RULES, assess
 from core.origins import ACCEPTED, CANDIDATES, Origin, pick_runs
 from core.plots import evaluation_figures, save_figures
@@ -65,23 +65,33 @@ def write_report(
     PickerError
         If the project cannot be read or a file cannot be written; no report is left half-written.
     """
+    if out.is_dir():
+        raise PickerError(f"Expected a file for the report, but {out} is a folder; choose another name.")
+    make_folder(out.absolute().parent)
     with Project.open(folder) as project:
         if figures is not None:
             make_folder(figures)
+        before = _changed(figures)
         yield Progress(stage="Reading the project", done=0.0, total=1.0)
         content = yield from _content(project, out, figures, chosen_tomograms(project, names))
     yield Progress(stage="Writing the report", done=0.0, total=1.0)
     source = (files("resources") / TEMPLATE).read_text(encoding="utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source).render(**content)
-    make_folder(out.absolute().parent)
     with atomic_path(out) as path:
         path.write_text(page, encoding="utf-8")
-    return [out, *(sorted(figures.iterdir()) if figures is not None else [])]
+    return [out, *(path for path, time in sorted(_changed(figures).items()) if before.get(path) != time)]
+
+
+def _changed(folder: Path | None) -> dict[Path, int]:
+    """Return when each file of a folder was changed, in ns."""
+    return {} if folder is None else {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def _content(project: Project, out: Path, figures: Path | None, names: Sequence[str]) -> Generator[Message, None, dict[str, Any]]:
     path = project.folder / SETTINGS
-    settings = load_settings(path)[0] if path.exists() else Settings()
+    settings, notices = load_settings(path) if path.exists() else (Settings(), ())
+    for notice in notices:
+        yield Notice(text=notice)
     reviews = facts.reviews_of(settings, project.store.classes())
     looked = yield from facts.look(project, names, reviews, settings.masks)
     used = {number for one in looked for number in one.table.class_ids.tolist()}
@@ -122,7 +132,7 @@ def _content(project: Project, out: Path, figures: Path | None, names: Sequence[
         "training": "" if network is None else pictures.training_curve(network, figures),
         "settings": repeating.settings_rows(settings),
         "versions": repeating.versions(),
-        "commands": repeating.commands(project, network, reviews, names, out),
+        "commands": repeating.commands(project, network, reviews, names, out, settings.masks),
     }
 
 
