@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -103,6 +104,7 @@ class Remote:
 
         with quiet():
             try:
+                asyncio.run(_greeted(self.address))  # a client that nobody answers is not rid of in good order
                 client = Client(self.address, timeout=TOLD, set_as_default=False)
             except (OSError, ValueError, ImportError) as exc:
                 raise PickerError(
@@ -111,6 +113,13 @@ class Remote:
                 ) from exc
             with client:
                 yield client, nothing
+
+
+async def _greeted(address: str) -> None:
+    from distributed.comm.core import connect
+
+    comm = await connect(address, timeout=TOLD)
+    await comm.close()
 
 
 def local(workers: int | None = None, device: str = "auto") -> Local:
