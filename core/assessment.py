@@ -9,22 +9,25 @@ import numpy as np
 
 from core.errors import ProjectError
 from core.gathering import chosen_tomograms
-from core.messages import Progress
-from core.metrics import Case, assess, compare
+from core.masks import config_for, masks_of
+from core.metrics import Case, compare
 from core.origins import ACCEPTED, CANDIDATES, gather
 from core.particles import ParticleTable, Source, Status
-from core.project import Project
 from core.review import taken
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
-    from pathlib import Path
 
+    from core.masks import MaskConfig, Masks
     from core.messages import Message
-    from core.metrics import Assessment, Comparison, Rule
+    from core.metrics import Comparison
     from core.origins import Origin
     from core.particles import ClassSpec
-    from core.types import FloatArray, Volume
+    from core.project import Project
+    from core.tomogram import Mask
+    from core.types import Volume
+
+    Where = Mapping[str, Mask]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,11 @@ def confront(
     *,
     class_id: int | None = None,
     occupancy: Mapping[str, Volume] | None = None,
+    masks: Where | None = None,
 ) -> Confrontation:
     """Bring picks and references of the same tomograms together, each within the part of which the reference knows.
+
+    References outside of a mask need not be found, but excuse a pick within it that lies on one.
 
     Parameters
     ----------
@@ -69,6 +75,8 @@ def confront(
         The class of all particles of a file that tells none.
     occupancy : Mapping[str, Volume] | None
         As `Case.occupancy`, by tomogram.
+    masks : Mapping[str, Mask] | None
+        Where particles count, by tomogram; everywhere in one that is not in it.
 
     Returns
     -------
@@ -88,23 +96,29 @@ def confront(
             f"There is nothing to score: no tomogram has particles of the reference ({reference.title}) and was picked "
             f"({picks.title}). Mark or import references first, or choose others."
         )
-    cases = []
+    cases, outside = [], (0, 0)
     for name in both:
         tomogram = project.tomogram(name)
         region = known.regions.get(name, tomogram.box)
         truth, tried = known.tables[name], found.tables[name].select(region.contains(found.tables[name].positions))
-        inside, volume = region.contains(truth.positions), (occupancy or {}).get(name)
+        here, volume = region.contains(truth.positions), (occupancy or {}).get(name)
         if volume is None:
-            truth = truth.select(inside)
+            truth = truth.select(here)
         else:  # which numbers the references, so that none may go
-            truth = replace(truth, statuses=np.where(inside, truth.statuses, int(Status.REJECTED)))
+            truth = replace(truth, statuses=np.where(here, truth.statuses, int(Status.REJECTED)))
+        if masks and name in masks:
+            away = (truth.statuses == Status.ACCEPTED) & ~masks[name].inside(truth.positions)
+            truth = replace(truth, statuses=np.where(away, int(Status.CANDIDATE), truth.statuses))
+            kept = inside(tried, masks)
+            outside, tried = (outside[0] + int(away.sum()), outside[1] + len(tried) - len(kept)), kept
         complete = name not in known.partial
         cases.append(Case(truth=truth, picks=tried, voxel_size=tomogram.voxel_size, complete=complete, occupancy=volume))
     used = {number for case in cases for table in (case.truth, case.picks) for number in table.class_ids.tolist()}
     classes = tuple(spec for spec in project.store.classes() if spec.id in used)
     own = reference == ACCEPTED
+    within = [f"Within the masks only: {outside[0]} references and {outside[1]} picks lie outside."] if masks else []
     doubts = _doubts(cases, classes, picks == CANDIDATES) if own else []
-    return Confrontation(cases=tuple(cases), classes=classes, notices=(*found.notices, *known.notices, *doubts))
+    return Confrontation(cases=tuple(cases), classes=classes, notices=(*within, *found.notices, *known.notices, *doubts))
 
 
 def _doubts(cases: Sequence[Case], classes: Sequence[ClassSpec], open_picks: bool) -> list[str]:
@@ -134,7 +148,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def side_by_side(
-    project: Project, a: Origin, b: Origin, classes: Sequence[ClassSpec], reach: float, names: Sequence[str] | None = None
+    project: Project,
+    a: Origin,
+    b: Origin,
+    classes: Sequence[ClassSpec],
+    reach: float,
+    names: Sequence[str] | None = None,
+    masks: Where | None = None,
 ) -> dict[str, Comparison]:
     """Pair the particles of two origins, neither of which is right.
 
@@ -150,6 +170,8 @@ def side_by_side(
         As for `core.metrics.compare`, in particle radii.
     names : Sequence[str] | None
         Which tomograms; None for all that the project uses.
+    masks : Mapping[str, Mask] | None
+        As for `confront`.
 
     Returns
     -------
@@ -166,7 +188,7 @@ def side_by_side(
     tables = [gather(project, origin, chosen, only).tables for origin in (a, b)]
     found = {}
     for name in chosen:
-        one, other = (some.get(name, ParticleTable.build(name, [])) for some in tables)
+        one, other = (inside(some.get(name, ParticleTable.build(name, [])), masks) for some in tables)
         if not len(one) and not len(other):
             continue
         voxel_size = project.tomogram(name).voxel_size
@@ -178,86 +200,38 @@ def side_by_side(
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
-    """What an evaluation in the background returns.
-
-    Attributes
-    ----------
-    found : Assessment
-        Picks and references, matched.
-    notices : tuple[str, ...]
-        What should be known when the figures are read.
-    """
-
-    found: Assessment
-    notices: tuple[str, ...]
-
-
-def evaluating(
-    folder: Path, picks: Origin, reference: Origin, rule: Rule, names: Sequence[str] | None = None
-) -> Generator[Message, None, Evaluated]:
-    """Score picks of a project as a job; the project may be open elsewhere, since it is only read.
+def inside(table: ParticleTable, masks: Where | None) -> ParticleTable:
+    """Leave out particles outside of the mask of their tomogram, where it has one.
 
     Parameters
     ----------
-    folder : Path
-        Of the project.
-    picks, reference, rule, names : Origin, Origin, Rule, Sequence[str] | None
-        As for `confront` and `core.metrics.assess`.
-
-    Yields
-    ------
-    Message
-        Progress.
-
-    Returns
-    -------
-    Evaluated
-        Figures at any threshold.
-    """
-    yield Progress(stage="Scoring", done=0.0, total=1.0)
-    with Project.open(folder) as project:
-        both = confront(project, picks, reference, names)
-    return Evaluated(found=assess(both.cases, both.classes, rule), notices=both.notices)
-
-
-def comparing(
-    folder: Path, a: Origin, b: Origin, reach: float, names: Sequence[str] | None = None
-) -> Generator[Message, None, dict[str, Comparison]]:
-    """Set two origins side by side as a job, as `evaluating` scores.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the project.
-    a, b, reach, names : Origin, Origin, float, Sequence[str] | None
-        As for `side_by_side`, with all classes.
-
-    Yields
-    ------
-    Message
-        Progress.
-
-    Returns
-    -------
-    dict[str, Comparison]
+    table : ParticleTable
+        Of one tomogram.
+    masks : Mapping[str, Mask] | None
         By tomogram.
+
+    Returns
+    -------
+    ParticleTable
+        In the same order.
     """
-    yield Progress(stage="Comparing", done=0.0, total=1.0)
-    with Project.open(folder) as project:
-        return side_by_side(project, a, b, project.store.classes(), reach, names)
+    mask = (masks or {}).get(table.tomogram_id)
+    return table if mask is None else table.select(mask.inside(table.positions))
 
 
-def promised(folder: Path, picks: Origin, names: Sequence[str] | None = None) -> Generator[Message, None, dict[int, FloatArray]]:
-    """Gather the calibrated scores of picks as a job, to estimate from where there is no reference.
+def masks_within(
+    project: Project, names: Sequence[str] | None, configs: Mapping[str, MaskConfig]
+) -> Generator[Message, None, dict[str, Masks]]:
+    """Work out the masks of tomograms, as a job; what was found once is read again.
 
     Parameters
     ----------
-    folder : Path
-        Of the project.
-    picks, names : Origin, Sequence[str] | None
-        As for `confront`.
+    project : Project
+        An open project.
+    names : Sequence[str] | None
+        Which tomograms; None for all that the project uses.
+    configs : Mapping[str, MaskConfig]
+        By tomogram, as settings have them.
 
     Yields
     ------
@@ -266,20 +240,17 @@ def promised(folder: Path, picks: Origin, names: Sequence[str] | None = None) ->
 
     Returns
     -------
-    dict[int, FloatArray]
-        By class id, for `core.calibration.estimated_curve`.
+    dict[str, Masks]
+        Of those tomograms that have any.
 
     Raises
     ------
-    ProjectError
-        If the picks have no scores.
+    PickerError
+        As `core.masks.masks_of`.
     """
-    yield Progress(stage="Gathering scores", done=0.0, total=1.0)
-    with Project.open(folder) as project:
-        tables = gather(project, picks, chosen_tomograms(project, names)).tables.values()
-    ids = np.concatenate([table.class_ids for table in tables])
-    scores = np.concatenate([table.scores for table in tables])
-    kept = np.isfinite(scores)
-    if not kept.any():
-        raise ProjectError(f"There is nothing to estimate from: {picks.title} have no scores. Pick first, or choose a run.")
-    return {int(number): scores[kept & (ids == number)] for number in np.unique(ids[kept])}
+    made = {}
+    for name in chosen_tomograms(project, names):
+        config = config_for(configs, name)
+        if config.active:
+            made[name] = yield from masks_of(project.tomogram(name), config, project.folder / "cache")
+    return made

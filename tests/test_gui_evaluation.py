@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from core.io.particles import write_particles
 from core.io.volumes import write_mrc
+from core.masks import MaskConfig, VolumeMaskFile
 from core.origins import Origin
 from core.particles import ClassSpec, ParticleTable, Source, Status
 
@@ -45,6 +46,9 @@ def opened(desk: Application, tmp_path: Path) -> Iterator[Application]:
     """Two tomograms, four marks in one of them, a run with three hits and two picks on nothing."""
     for name in ("one", "two"):
         write_mrc(tmp_path / f"{name}.mrc", np.random.default_rng(0).normal(0, 1, SHAPE).astype(np.float32), VOXEL)
+    left = np.zeros(SHAPE, np.int8)
+    left[:, :, :30] = 1
+    write_mrc(tmp_path / "left.mrc", left, VOXEL)
     desk.project.close()
     desk.project.open_path(tmp_path / "one.mrc")
     project = desk.session.project
@@ -126,6 +130,24 @@ def test_a_rule_of_a_challenge_changes_what_counts(opened: Application) -> None:
     choose(page.rule, "SHREC")
     settle(opened)
     assert page.summary.text().startswith("F1 0.75 at the current threshold: 3 of 4 found")
+
+
+def test_masks_leave_out_what_lies_elsewhere_until_that_is_switched_off(opened: Application) -> None:
+    dialog = look(opened)
+    before = dialog.evaluate.summary.text()
+    assert dialog.within.toolTip() == "No mask is in use; see Masks…."
+    opened.session.set_masks(
+        {"one": MaskConfig(volume=VolumeMaskFile(on=True, path=str(opened.session.project.folder.parent / "left.mrc")))}
+    )
+    settle(opened)
+    assert "1 of 2 found, 1 of 2 picks are on nothing" in dialog.evaluate.summary.text()
+    assert "Within the masks only: 2 references and 3 picks lie outside." in dialog.evaluate.notice.text()
+    QTest.mouseClick(dialog.within, Qt.MouseButton.LeftButton, pos=QPoint(8, dialog.within.height() // 2))
+    settle(opened)
+    assert dialog.evaluate.summary.text() == before
+    QTest.mouseClick(dialog.within, Qt.MouseButton.LeftButton, pos=QPoint(8, dialog.within.height() // 2))
+    settle(opened)
+    opened.session.set_masks({})
 
 
 def test_a_new_mark_is_scored_without_being_asked_for(opened: Application) -> None:

@@ -105,6 +105,27 @@ def test_paths_are_kept_whole_and_settings_that_cannot_be_read_are_left_alone(pr
     assert (project / "settings.toml").read_text() == broken
 
 
+def test_figures_within_masks(project, capsys):
+    with Project.open(project) as work:
+        work.store.add_many(ParticleTable.build("t", [[5, 10, 10], [20, 10, 50], [20, 12, 30], [35, 50, 50]]))
+    mask = ("--mask", f"volume.path={project.parent / 'half.mrc'}")  # lets x below 32 count
+    figures = told(capsys, "evaluate", project)["all"]["pooled"]
+    assert (figures["truth"], figures["picks"], figures["hits"]) == (4, 4, 3)
+    found = told(capsys, "evaluate", project, *mask)
+    figures = found["all"]["pooled"]
+    assert (figures["truth"], figures["picks"], figures["hits"]) == (2, 2, 1)
+    assert found["notices"][0] == "Within the masks only: 2 references and 2 picks lie outside."
+    both = told(capsys, "evaluate", project, "--compare", "accepted", "candidates", *mask)["tomograms"]["t"]
+    assert (both["same"], both["only_a"], both["only_b"]) == (1, 1, 1)
+    assert run(["evaluate", str(project), "--folds", "2", *mask]) == 2
+    page = project.parent / "page.html"
+    told(capsys, "report", project, "--out", page, *mask)
+    text = page.read_text()
+    assert "Masks: t: volume." in text
+    assert "2 references and 2 picks lie outside" in text
+    assert text.count("--mask volume.path=") == 2  # the export and the report that do it again
+
+
 def test_words_and_back():
     configs = {
         "": MaskConfig(gold=GoldMask(on=True)),

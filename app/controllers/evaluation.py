@@ -12,7 +12,7 @@ from app import notify
 from app.jobs import Job
 from app.panels.comparing import Row
 from app.panels.parts import allow, spoken_time
-from core.assessment import Evaluated, comparing, evaluating, promised
+from core.evaluating import Evaluated, comparing, evaluating, promised
 from core.metrics import Kind
 from core.origins import ACCEPTED, CANDIDATES, Origin, pick_runs
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.panels.evaluation import EvaluationDialog
     from app.session import Session
+    from core.masks import MaskConfig
     from core.messages import Message
     from core.metrics import Assessment, Comparison
     from core.types import FloatArray
@@ -58,12 +59,14 @@ class EvaluationController(QObject):
         self._page.best_requested.connect(self._on_page_best)
         self._page.save_requested.connect(self._on_page_save)
         dialog.compare.compare_requested.connect(self.compute)
+        dialog.masks_requested.connect(self.compute)
         dialog.compare.filter_requested.connect(self._show_compared)
         dialog.compare.fly_requested.connect(self.fly_requested)
         dialog.tabs.currentChanged.connect(lambda _tab: self.compute())
         session.project_changed.connect(self._on_session_project)
         session.tomogram_changed.connect(self._on_session_tomogram)
-        session.table_changed.connect(lambda: self._start_timer(self._stale))
+        for signal in (session.table_changed, session.masks_changed):
+            signal.connect(lambda: self._start_timer(self._stale))
         session.review_changed.connect(lambda: self._start_timer(self._moved))
 
     def open(self) -> None:
@@ -120,22 +123,30 @@ class EvaluationController(QObject):
         shown = self._session.tomogram
         return [shown.id] if only_shown and shown is not None else None
 
+    def _masks(self) -> dict[str, MaskConfig]:
+        """Return where particles count, if that is asked for."""
+        masks = {name: config for name, config in self._session.masks.items() if config.active}
+        allow(self._dialog.within, "" if masks else "No mask is in use; see Masks….", "What lies elsewhere does not count")
+        return dict(self._session.masks) if masks and self._dialog.within.isChecked() else {}
+
     def _start_scoring(self) -> None:
         project, page = self._session.project, self._page
         picks, reference, names = page.picks.origin, page.reference.origin, self._names(page.only_shown)
         if project is None or picks is None:
             return
         if reference is None:
-            self._start(promised(project.folder, picks, names), self._on_promised)
+            self._start(promised(project.folder, picks, names, self._masks()), self._on_promised)
         else:
-            self._start(evaluating(project.folder, picks, reference, page.chosen_rule, names), self._on_evaluated)
+            steps = evaluating(project.folder, picks, reference, page.chosen_rule, names, self._masks())
+            self._start(steps, self._on_evaluated)
 
     def _start_comparing(self) -> None:
         project, page = self._session.project, self._dialog.compare
         a, b = page.a.origin, page.b.origin
         if project is not None and a is not None and b is not None:
             reach = self._page.chosen_rule.reach
-            self._start(comparing(project.folder, a, b, reach, self._names(page.only_shown)), self._on_compared)
+            steps = comparing(project.folder, a, b, reach, self._names(page.only_shown), self._masks())
+            self._start(steps, self._on_compared)
 
     def _start(self, steps: Generator[Message, None, Any], succeeded: Callable[[Any], None]) -> None:
         self._job = Job(steps, "Evaluating", self)

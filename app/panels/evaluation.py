@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QFileDialog,
@@ -198,6 +199,8 @@ class EvaluatePage(QWidget):
 class EvaluationDialog(QDialog):
     """Stays open beside the window."""
 
+    masks_requested = Signal()  # whether only what lies within the masks counts
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Evaluate picks")
@@ -206,4 +209,8 @@ class EvaluationDialog(QDialog):
         self.tabs = QTabWidget()
         self.tabs.addTab(self.evaluate, "Evaluate")
         self.tabs.addTab(self.compare, "Compare")
+        self.within = QCheckBox("Within the masks only")
+        self.within.setChecked(True)
+        self.within.toggled.connect(lambda _on: self.masks_requested.emit())
+        self.tabs.setCornerWidget(self.within)
         column(self, margin=6).addWidget(self.tabs)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from core.cli.masking import Masking, mask_configs
 from core.cli.options import Json, Names
 from core.cli.report import Report
 
@@ -16,15 +17,18 @@ def page(
     out: Annotated[Path, typer.Option(help="HTML file to write; it holds all its pictures.")] = Path("report.html"),
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures as PNG and SVG, too.", show_default=False)] = None,
     tomogram: Names = None,
+    mask: Masking = None,
     as_json: Json = False,
 ) -> None:
     """Write a report on a project as one page of HTML: data, network, settings, curves, gallery, averages, counts.
+
+    Masks that are kept with the project hold unless others are given with --mask.
 
     [bold]Example:[/]  deepetpicker report ribosomes --out report.html --figures figures
     """
     from core.report import write_report
 
     told = Report(as_json)
-    files = told.follow(write_report(project, out, figures, tomogram))
+    files = told.follow(write_report(project, out, figures, tomogram, mask_configs(mask, project) if mask else None))
     also = f" {len(files) - 1} figures are in {figures}." if figures is not None else ""
     told.result({"report": str(out), "figures": [str(path) for path in files[1:]]}, f"The report is written to {out}.{also}")

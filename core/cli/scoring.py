@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.cli.masking import Masking, project_masks
 from core.cli.options import Both, Classes, Folds, Json, Minutes, Names, Occupancy, PickOrigin, RuleName, Steps, refuse_idle
 from core.cli.report import Report, table
 from core.errors import ConfigError
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from core.metrics import Assessment, Comparison, Evaluation, Figures, Rule
-    from core.particles import ClassSpec
+    from core.metrics import Assessment, Evaluation, Figures, Rule
     from core.project import Project
 
 HEADER = ("class", "truth", "picks", "hits", "prec.", "recall", "F1", "AP", "error/vox")
-SHOWN = 20  # disagreements in the terminal
 
 
 def evaluate(
@@ -41,6 +40,7 @@ def evaluate(
     classes: Classes = None,
     tomogram: Names = None,
     occupancy: Occupancy = None,
+    mask: Masking = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for every curve as PNG and SVG.", show_default=False)] = None,
     steps: Steps = None,
     minutes: Minutes = None,
@@ -64,7 +64,7 @@ def evaluate(
         if picks is None:
             raise typer.BadParameter("a file of references goes with a file of picks")
         elsewhere = {"--compare": compare, "--folds": folds, "--tomogram": tomogram, "--steps": steps, "--minutes": minutes}
-        refuse_idle(elsewhere | {"--reference": reference != "accepted"}, "a file of references")
+        refuse_idle(elsewhere | {"--reference": reference != "accepted", "--mask": mask}, "a file of references")
         found = _of_files(truth, Path(picks), counted, classes, occupancy)
         _tell(report, found, threshold, plots, apart=False)
         return
@@ -73,16 +73,18 @@ def evaluate(
     if folds:
         from core.cli.folding import cross_validate
 
-        refuse_idle(scored | {"--compare": compare}, "--folds")
+        refuse_idle(scored | {"--compare": compare, "--mask": mask}, "--folds")
         cross_validate(report, truth, folds, counted, classes, tomogram, steps, minutes)
         return
     refuse_idle({"--steps": steps, "--minutes": minutes}, "scoring without --folds")
     with Project.open(truth) as project:
         if compare:
+            from core.cli.comparing import compare_sets
+
             refuse_idle(scored, "--compare")
-            _compare(report, project, compare, counted, classes, tomogram)
+            compare_sets(report, project, compare, counted, classes, tomogram, mask)
             return
-        found = _of_project(report, project, picks or "candidates", reference, counted, classes, tomogram, occupancy)
+        found = _of_project(report, project, picks or "candidates", reference, counted, classes, tomogram, occupancy, mask)
     _tell(report, found, threshold, plots, apart=True)
 
 
@@ -223,6 +225,7 @@ def _of_project(
     wanted: Sequence[str] | None,
     names: Sequence[str] | None,
     occupancy: Path | None,
+    mask: Sequence[str] | None,
 ) -> Assessment:
     from core.assessment import confront
     from core.gathering import chosen_classes, chosen_tomograms
@@ -236,46 +239,8 @@ def _of_project(
     volumes = {} if occupancy is None else {chosen[0]: _volume(occupancy)}
     only = specs[0].id if wanted and len(specs) == 1 else None
     tried, known = origin_named(project, picks), origin_named(project, reference)
-    found = confront(project, tried, known, chosen, class_id=only, occupancy=volumes)
+    masks = project_masks(report, project, chosen, mask)
+    found = confront(project, tried, known, chosen, class_id=only, occupancy=volumes, masks=masks)
     for notice in found.notices:
         report.note(notice)
     return assess(found.cases, specs if wanted else found.classes, rule)
-
-
-def _compare(
-    report: Report, project: Project, both: tuple[str, str], rule: Rule, wanted: Sequence[str] | None, names: Sequence[str] | None
-) -> None:
-    from core.assessment import side_by_side
-    from core.gathering import chosen_classes
-    from core.metrics import Kind
-    from core.origins import origin_named
-
-    specs = chosen_classes(project, wanted) if wanted else list(project.store.classes())
-    a, b = (origin_named(project, text) for text in both)
-    found = side_by_side(project, a, b, specs, rule.reach, names)
-    rows, values = [], dict[str, dict[str, Any]]()
-    for name, one in found.items():
-        counts = {kind.name.lower(): one.count(kind) for kind in Kind}
-        rows.append((name, len(one.a), len(one.b), *counts.values(), one.agreement))
-        values[name] = {**counts, "agreement": one.agreement, "disagreements": _disagreements(one, specs)}
-    header = ("tomogram", "in A", "in B", "same", "other class", "only A", "only B", "agreement")
-    listed = [(name, *row.values()) for name, one in values.items() for row in one["disagreements"]]
-    shown = table("Where they differ (voxels)", ("tomogram", "what", "x", "y", "z", "A", "B"), listed[:SHOWN])
-    more = f"{len(listed) - SHOWN} more; --json lists all." if len(listed) > SHOWN else ""
-    report.result(
-        {"a": a.title, "b": b.title, "tomograms": values}, table(f"A: {a.title}, B: {b.title}", header, rows), shown, more
-    )
-
-
-def _disagreements(found: Comparison, specs: Sequence[ClassSpec]) -> list[dict[str, Any]]:
-    from core.metrics import Kind
-
-    names = {spec.id: spec.name for spec in specs}
-    said = {Kind.OTHER_CLASS: "other class", Kind.ONLY_A: "only in A", Kind.ONLY_B: "only in B"}
-    rows = []
-    for kind, (z, y, x), a, b in zip(found.kinds, found.positions, found.rows_a, found.rows_b, strict=True):
-        if kind != Kind.SAME:
-            classes = [names[int(one.class_ids[row])] if row >= 0 else None for one, row in ((found.a, a), (found.b, b))]
-            place = {"x": round(float(x), 1), "y": round(float(y), 1), "z": round(float(z), 1)}
-            rows.append({"what": said[Kind(kind)], **place, "a": classes[0], "b": classes[1]})
-    return rows

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.checkpoint import Checkpoint
-    from core.masks import MaskConfig
+    from core.masks import MaskConfig, Masks
     from core.messages import Message
     from core.particles import ClassSpec, ParticleTable
     from core.project import Project
@@ -46,12 +46,15 @@ class Looked:
         The accepted ones and the candidates that count.
     complete : bool
         Whether every particle in the annotated part is marked.
+    mask : Masks | None
+        Where picks count; None for everywhere.
     """
 
     tomogram: Tomogram
     table: ParticleTable = field(repr=False)
     counted: ParticleTable = field(repr=False)
     complete: bool
+    mask: Masks | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,7 @@ def look(
         mask = (yield from masks_of(tomogram, config, project.folder / "cache")) if config.active else None
         rows = shown(table, reviews, classes, tomogram.shape, tomogram.voxel_size, mask) & (table.statuses != Status.REJECTED)
         complete = project.store.tomogram(name).complete
-        found.append(Looked(tomogram=tomogram, table=table, counted=table.select(rows), complete=complete))
+        found.append(Looked(tomogram=tomogram, table=table, counted=table.select(rows), complete=complete, mask=mask))
     return found
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from core import __version__
-from core.masks import config_for
+from core.masks.words import mask_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def commands(
     out : Path
         The report.
     masks : Mapping[str, MaskConfig]
-        Those that are kept with the project.
+        By tomogram, as `Settings` has them.
 
     Returns
     -------
@@ -80,9 +80,9 @@ def commands(
     export = ["export", folder, "--status", "shown", "--out", "picks.star"]
     for option, attribute in (("--threshold", "threshold"), ("--min-distance", "min_distance"), ("--edge", "edge")):
         export += [word for name, review in asked for word in (option, f"{name}={getattr(review, attribute):g}")]
-    export += ["--mask", "project"] if any(config_for(masks, name).active for name in names) else []
     listed = [word for name in names for word in ("--tomogram", name)] if len(names) < len(project.store.tomograms()) else []
-    lines += [export + listed, ["report", folder, "--out", str(out), *listed]]
+    masked = [word for mask in mask_words(masks, names) for word in ("--mask", mask)]
+    lines += [export + masked + listed, ["report", folder, "--out", str(out), *masked, *listed]]
     return [shlex.join(["deepetpicker", *line]) for line in lines]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.config import ReviewConfig
+    from core.masks import MaskConfig
     from core.messages import Message
     from core.metrics import Assessment
     from core.particles import ClassSpec
@@ -35,7 +37,11 @@ TEMPLATE = "report.html.jinja"
 
 
 def write_report(
-    folder: Path, out: Path, figures: Path | None = None, names: Sequence[str] | None = None
+    folder: Path,
+    out: Path,
+    figures: Path | None = None,
+    names: Sequence[str] | None = None,
+    masks: Mapping[str, MaskConfig] | None = None,
 ) -> Generator[Message, None, list[Path]]:
     """Write a report on a project, which may be open elsewhere, since it is only read.
 
@@ -49,6 +55,8 @@ def write_report(
         Folder for the figures as files of their own, PNG and where they are drawn SVG; None for none.
     names : Sequence[str] | None
         Which tomograms; None for all that the project uses.
+    masks : Mapping[str, MaskConfig] | None
+        Within which picks are counted and scored, by tomogram; None for those that are kept with the project.
 
     Yields
     ------
@@ -73,7 +81,7 @@ def write_report(
             make_folder(figures)
         before = _changed(figures)
         yield Progress(stage="Reading the project", done=0.0, total=1.0)
-        content = yield from _content(project, out, figures, chosen_tomograms(project, names))
+        content = yield from _content(project, out, figures, chosen_tomograms(project, names), masks)
     yield Progress(stage="Writing the report", done=0.0, total=1.0)
     source = (files("resources") / TEMPLATE).read_text(encoding="utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source).render(**content)
@@ -87,11 +95,15 @@ def _changed(folder: Path | None) -> dict[Path, int]:
     return {} if folder is None else {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
-def _content(project: Project, out: Path, figures: Path | None, names: Sequence[str]) -> Generator[Message, None, dict[str, Any]]:
+def _content(
+    project: Project, out: Path, figures: Path | None, names: Sequence[str], masks: Mapping[str, MaskConfig] | None
+) -> Generator[Message, None, dict[str, Any]]:
     path = project.folder / SETTINGS
     settings, notices = load_settings(path) if path.exists() else (Settings(), ())
     for notice in notices:
         yield Notice(text=notice)
+    if masks is not None:
+        settings = replace(settings, masks=dict(masks))
     reviews = facts.reviews_of(settings, project.store.classes())
     looked = yield from facts.look(project, names, reviews, settings.masks)
     used = {number for one in looked for number in one.table.class_ids.tolist()}
@@ -107,7 +119,7 @@ def _content(project: Project, out: Path, figures: Path | None, names: Sequence[
         mirrored = 0 if average is None else average.mirrored
         sections.append({"spec": spec, "strips": strips, "average": portrait, "mirrored": mirrored, "review": reviews[spec.id]})
     yield Progress(stage="Drawing", done=0.0, total=1.0)
-    measured = _measured(project, names, reviews, figures)
+    measured = _measured(project, looked, reviews, figures)
     scores = pictures.score_figure(looked, classes, reviews)
     estimate = None if measured else pictures.estimate_figure(looked, classes)
     for name, figure in (("scores", scores), ("estimate", estimate)):
@@ -121,6 +133,7 @@ def _content(project: Project, out: Path, figures: Path | None, names: Sequence[
         "classes": classes,
         "counts": facts.counts(looked, classes),
         "total": sum(len(one.counted) for one in looked),
+        "masked": [one for one in looked if one.mask is not None],
         "data": data,
         "overview": pictures.overview(looked, classes, figures),
         "sections": sections,
@@ -146,13 +159,14 @@ def _data(looked: Sequence[Looked]) -> Generator[Message, None, list[dict[str, A
 
 
 def _measured(
-    project: Project, names: Sequence[str], reviews: Mapping[int, ReviewConfig], figures: Path | None
+    project: Project, looked: Sequence[Looked], reviews: Mapping[int, ReviewConfig], figures: Path | None
 ) -> dict[str, Any] | None:
     """Score the latest run against the accepted particles; None where that cannot be."""
     runs = pick_runs(project)
     picks = Origin("run", runs[0]) if runs else CANDIDATES
     try:
-        both = confront(project, picks, ACCEPTED, names)
+        masks = {one.tomogram.id: one.mask for one in looked if one.mask is not None}
+        both = confront(project, picks, ACCEPTED, [one.tomogram.id for one in looked], masks=masks)
     except PickerError:
         return None
     if not any(len(case.picks) for case in both.cases):
