@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.cli.masking import Masking, mask_configs
 from core.cli.options import Json, Names
 from core.cli.report import Report
+
+if TYPE_CHECKING:
+    from core.masks import MaskConfig
 
 
 def page(
@@ -29,6 +32,13 @@ def page(
     from core.report import write_report
 
     told = Report(as_json)
-    files = told.follow(write_report(project, out, figures, tomogram, mask_configs(mask, project) if mask else None))
+    files = told.follow(write_report(project, out, figures, tomogram, _configs(project, mask) if mask else None))
     also = f" {len(files) - 1} figures are in {figures}." if figures is not None else ""
     told.result({"report": str(out), "figures": [str(path) for path in files[1:]]}, f"The report is written to {out}.{also}")
+
+
+def _configs(folder: Path, words: list[str]) -> dict[str, MaskConfig]:
+    from core.project import Project
+
+    with Project.open(folder) as project:
+        return mask_configs(words, [record.id for record in project.store.tomograms()], folder)
