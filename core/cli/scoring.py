@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.cli.comparing import compare_sets
+from core.cli.folding import cross_validate
 from core.cli.masking import Masking, project_masks
 from core.cli.options import Both, Classes, Folds, Json, Minutes, Names, Occupancy, PickOrigin, RuleName, Steps, refuse_idle
 from core.cli.report import Report, table
@@ -71,16 +73,12 @@ def evaluate(
     scored: dict[str, object] = {"a set of picks": picks, "--reference": reference != "accepted", "--threshold": threshold}
     scored |= {"--occupancy": occupancy, "--plots": plots}
     if folds:
-        from core.cli.folding import cross_validate
-
         refuse_idle(scored | {"--compare": compare, "--mask": mask}, "--folds")
         cross_validate(report, truth, folds, counted, classes, tomogram, steps, minutes)
         return
     refuse_idle({"--steps": steps, "--minutes": minutes}, "scoring without --folds")
     with Project.open(truth) as project:
         if compare:
-            from core.cli.comparing import compare_sets
-
             refuse_idle(scored, "--compare")
             compare_sets(report, project, compare, counted, classes, tomogram, mask)
             return

@@ -98,10 +98,7 @@ def _changed(folder: Path | None) -> dict[Path, int]:
 def _content(
     project: Project, out: Path, figures: Path | None, names: Sequence[str], masks: Mapping[str, MaskConfig] | None
 ) -> Generator[Message, None, dict[str, Any]]:
-    path = project.folder / SETTINGS
-    settings, notices = load_settings(path) if path.exists() else (Settings(), ())
-    for notice in notices:
-        yield Notice(text=notice)
+    settings = yield from _settings(project.folder / SETTINGS)
     if masks is not None:
         settings = replace(settings, masks=dict(masks))
     reviews = facts.reviews_of(settings, project.store.classes())
@@ -147,6 +144,13 @@ def _content(
         "versions": repeating.versions(),
         "commands": repeating.commands(project, network, reviews, names, out, settings.masks),
     }
+
+
+def _settings(path: Path) -> Generator[Message, None, Settings]:
+    settings, notices = load_settings(path) if path.exists() else (Settings(), ())
+    for notice in notices:
+        yield Notice(text=notice)
+    return settings
 
 
 def _data(looked: Sequence[Looked]) -> Generator[Message, None, list[dict[str, Any]]]:
