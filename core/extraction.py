@@ -10,9 +10,9 @@ import numpy as np
 from core.cutting import corner_of, edge_of, within
 from core.errors import ConfigError
 from core.filters import binned
-from core.io.atomic import atomic_folder, safe_name
+from core.io.atomic import atomic_folder
 from core.io.particles.starwriting import write_stars
-from core.io.subvolumes import WRITERS
+from core.io.subvolumes import WRITERS, file_names
 from core.messages import Progress
 from core.wedge import distances
 
@@ -109,7 +109,7 @@ class Plan:
     voxel_size : Angstrom
         Å per voxel as they are written; 0 where it is not known.
     padded, left_out : int
-        Boxes that reach past a face and are filled up, and those that are left out for that.
+        Boxes that reach past a face and are filled up, and those left out for that, or as their particle lies outside.
     config : ExtractConfig
         How.
     """
@@ -150,12 +150,17 @@ def plan(parts: Sequence[tuple[Tomogram, ParticleTable]], diameter: Angstrom, co
     ConfigError
         If there is nothing to write, or voxel sizes differ.
     """
-    used = [(tomogram, table) for tomogram, table in parts if len(table)]
+    there = [(tomogram, table.select(tomogram.box.contains(table.positions))) for tomogram, table in parts]
+    used = [(tomogram, table) for tomogram, table in there if len(table)]
     sizes = {round(tomogram.voxel_size, 3) for tomogram, _ in used}
     if len(sizes) > 1:
         raise ConfigError(f"Sub-volumes of one STAR file have one voxel size, not {sorted(sizes)} Å; choose tomograms of one.")
     if not used or (0 in sizes and not config.box):
-        said = "The voxel size is not known; give it, or a box in voxels." if used else "There are no particles to cut out."
+        said = (
+            "The voxel size is not known; give it, or a box in voxels."
+            if used
+            else "There are no particles to cut out in these tomograms."
+        )
         raise ConfigError(said)
     size = used[0][0].voxel_size
     edge = config.edge(diameter, size)
@@ -167,9 +172,9 @@ def plan(parts: Sequence[tuple[Tomogram, ParticleTable]], diameter: Angstrom, co
         raise ConfigError(
             f"All {near} boxes of {edge} voxels reach past a face; take a smaller box, or fill them up with the mean."
         )
-    padded, left_out = (near, 0) if config.faces == "pad" else (0, near)
-    voxel_size = size * config.binning
-    return Plan(parts=tuple(used), config=config, edge=edge, voxel_size=voxel_size, padded=padded, left_out=left_out)
+    padded = near if config.faces == "pad" else 0
+    left_out = sum(len(table) for _, table in parts) - sum(len(table) for _, table in used)
+    return Plan(parts=tuple(used), config=config, edge=edge, voxel_size=size * config.binning, padded=padded, left_out=left_out)
 
 
 def _kind(tomogram: Tomogram, config: ExtractConfig) -> np.dtype[Any]:
@@ -224,11 +229,11 @@ def extract(
     """
     how = config or ExtractConfig()
     order = plan(parts, diameter, how)
-    rows, done = _Rows(), 0
+    rows, done, names = _Rows(), 0, file_names([tomogram.id for tomogram, _ in order.parts])
     with atomic_folder(folder, lambda path: (path / STAR).exists()) as temporary:
         for tomogram, table in order.parts:
             cut = _Cut(tomogram, order.edge, diameter, how)
-            with_name = safe_name(tomogram.id)
+            with_name = names[tomogram.id]
             put, name_of = WRITERS[how.kind](temporary, with_name, (len(table), *(order.edge,) * 3), cut.dtype, order.voxel_size)
             for place, position in enumerate(table.positions):
                 put(place, cut(position))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import mrcfile
@@ -74,6 +75,17 @@ def test_boxes_near_a_face_are_left_out_where_asked(tmp_path: Path) -> None:
     done, _ = cut_out(tmp_path / "out", faces="leave")
     assert (done.count, done.padded, done.left_out) == (2, 0, 1)
     assert len(boxes(done.star, 10)) == 2
+
+
+@pytest.mark.parametrize("kind", ["mrc", "stack", "zarr"])
+def test_particles_outside_are_left_out_and_tomograms_called_alike_kept_apart(tmp_path: Path, kind: str) -> None:
+    parts = []
+    for name in ("TS 1", "TS_1"):
+        one = replace(tomogram("float32"), id=name)
+        parts.append((one, ParticleTable.build(name, [AT[0], (-60.0, 14, 16), (12.0, 14, 400.0)])))
+    done = drain(extract(parts, 50.0, tmp_path / "out", ExtractConfig(kind=kind)))
+    assert (done.count, done.padded, done.left_out) == (2, 0, 4)
+    assert len(boxes(done.star, 10)) == len(set(starfile.read(done.star)["particles"]["rlnTomoName"])) == 2
 
 
 def test_contrast_is_inverted_and_the_surroundings_normalised(tmp_path: Path) -> None:

@@ -48,10 +48,12 @@ def average(
     """
     from core.averaging import AverageConfig
     from core.averaging import average as averaged
+    from core.io.atomic import make_folder
     from core.portrait import write_average
 
     if out.suffix.lower() not in (".mrc", ".map"):
         raise ConfigError(f"An average is written as .mrc or .map, not {out.name!r}; choose such a name.")
+    make_folder(out.absolute().parent)  # before the work, not after it
     report = Report(as_json)
     how = AverageConfig(box=box, rounds=rounds, about_z=about_z, tilts=None if no_wedge else tilts, seed=seed)
     spec, tomograms, chosen, known = _chosen(project, class_name, status, top, tomogram)
@@ -101,7 +103,9 @@ def extract(
     if done.padded:
         report.note(f"{done.padded} of {done.count} boxes reach past a face and were filled up with the mean of what is inside.")
     if done.left_out:
-        report.note(f"{done.left_out} of {done.count + done.left_out} particles were left out: their boxes reach past a face.")
+        report.note(
+            f"{done.left_out} of {done.count + done.left_out} particles were left out: they or their boxes reach past a face."
+        )
     values = {"class": spec.name, "count": done.count, "padded": done.padded, "left_out": done.left_out, "box": done.edge}
     report.result(
         values | {"star": str(done.star)}, f"Cut out {done.count} particles in boxes of {done.edge} voxels; list: {done.star}"

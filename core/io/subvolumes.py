@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.io.atomic import safe_name
 from core.io.volumes import write_mrc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import DTypeLike, NDArray
@@ -22,6 +24,16 @@ MODES = ("int8", "int16", "uint16", "float16", "float32")  # of MRC; all others 
 
 Writer = tuple["Callable[[int, NDArray[Any]], None]", "Callable[[int], str]"]
 """Takes the n-th box, and says what a STAR file calls it."""
+
+
+def file_names(tomogram_ids: Sequence[str]) -> dict[str, str]:
+    """Return what tomograms are called in files, by their names; no two are called alike."""
+    plain = [safe_name(one) for one in tomogram_ids]
+    often = Counter(name.lower() for name in plain)
+    return {
+        one: f"{name}-{place}" if often[name.lower()] > 1 else name
+        for place, (one, name) in enumerate(zip(tomogram_ids, plain, strict=True), 1)
+    }
 
 
 def mrc_files(folder: Path, name: str, _shape: Boxes, _dtype: DTypeLike, voxel_size: Angstrom) -> Writer:
