@@ -63,10 +63,32 @@ class Mask(Protocol):
     """Where in a tomogram picks are wanted, whatever it is made of."""
 
     def touches(self, box: Box) -> bool:
-        """Tell whether any voxel of a box is wanted."""
+        """Tell whether picks may count in a box.
+
+        Parameters
+        ----------
+        box : Box
+            A part of the tomogram.
+
+        Returns
+        -------
+        bool
+            False only where none can.
+        """
 
     def inside(self, positions: Positions) -> BoolArray:
-        """Tell which (n, 3) zyx positions are wanted."""
+        """Tell which positions count.
+
+        Parameters
+        ----------
+        positions : Positions
+            (n, 3) zyx voxels of the tomogram.
+
+        Returns
+        -------
+        BoolArray
+            (n,) True where a pick counts.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where in a tomogram picks count: between surfaces, within a volume, near a membrane, away from gold beads; all are views."""
+"""Where in a tomogram picks count: between surfaces, in a volume, near a membrane, off gold; each a `core.tomogram.Mask`."""
 
 from core.masks.beads import Beads, find_beads
 from core.masks.combining import Masks, masks_of, part_of, shade

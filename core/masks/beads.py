@@ -44,36 +44,14 @@ class Beads:
     reach: Voxels
 
     def inside(self, positions: Positions) -> BoolArray:
-        """Tell which positions lie on no bead.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx voxels.
-
-        Returns
-        -------
-        BoolArray
-            (n,) True away from all beads.
-        """
+        """Tell which positions lie on no bead."""
         if not len(self.positions) or not len(positions):
             return np.ones(len(positions), np.bool_)
         away, _ = cKDTree(self.positions).query(positions, distance_upper_bound=np.nextafter(self.reach, np.inf))
         return np.asarray(away > self.reach, np.bool_)
 
     def touches(self, box: Box) -> bool:
-        """Tell whether picks may count in a box: a bead is smaller than what is computed at once.
-
-        Parameters
-        ----------
-        box : Box
-            A part of the tomogram.
-
-        Returns
-        -------
-        bool
-            Always True.
-        """
+        """Tell whether picks may count in a box: a bead is smaller than what is computed at once."""
         return True
 
 

@@ -47,36 +47,14 @@ class Masks:
     parts: Mapping[str, Mask] = field(default_factory=dict)
 
     def inside(self, positions: Positions) -> BoolArray:
-        """Tell which positions count.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx voxels.
-
-        Returns
-        -------
-        BoolArray
-            (n,) True where every mask lets a pick count.
-        """
+        """Tell which positions count."""
         keep = np.ones(len(positions), np.bool_)
         for mask in self.parts.values():
             keep[keep] = mask.inside(positions[keep])
         return keep
 
     def touches(self, box: Box) -> bool:
-        """Tell whether picks may count in a box.
-
-        Parameters
-        ----------
-        box : Box
-            A part of the tomogram.
-
-        Returns
-        -------
-        bool
-            False only where some mask excludes all of it.
-        """
+        """Tell whether picks may count in a box."""
         return all(mask.touches(box) for mask in self.parts.values())
 
     def hidden(self, positions: Positions) -> dict[str, BoolArray]:

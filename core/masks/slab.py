@@ -92,18 +92,7 @@ class Slab:
     margin: Voxels = 0.0
 
     def inside(self, positions: Positions) -> BoolArray:
-        """Tell which positions lie between the surfaces.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx voxels.
-
-        Returns
-        -------
-        BoolArray
-            (n,) True between them.
-        """
+        """Tell which positions lie between the surfaces."""
         keep = np.ones(len(positions), np.bool_)
         if self.low is not None:
             keep &= positions[:, 0] >= self.low.at(positions) + self.margin
@@ -112,18 +101,7 @@ class Slab:
         return keep
 
     def touches(self, box: Box) -> bool:
-        """Tell whether a box reaches into the slab: a plane is farthest from a box at one of its corners.
-
-        Parameters
-        ----------
-        box : Box
-            A part of the tomogram.
-
-        Returns
-        -------
-        bool
-            False only where all of it lies outside.
-        """
+        """Tell whether a box reaches into the slab: a plane is farthest from a box at one of its corners."""
         last = np.asarray(box.high) - 1
         corners = np.array(np.meshgrid(*zip(box.low, last, strict=True), indexing="ij"), float).reshape(3, -1).T
         below = self.low is not None and bool((corners[:, 0] < self.low.at(corners) + self.margin).all())

@@ -68,33 +68,11 @@ class VolumeMask:
         return found
 
     def inside(self, positions: Positions) -> BoolArray:
-        """Tell which positions count.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx voxels of the tomogram.
-
-        Returns
-        -------
-        BoolArray
-            (n,) True where a pick counts.
-        """
+        """Tell which positions count."""
         return np.asarray(self.covers(positions) == self.keep, np.bool_)
 
     def touches(self, box: Box) -> bool:
-        """Tell whether picks may count in a box.
-
-        Parameters
-        ----------
-        box : Box
-            A part of the tomogram.
-
-        Returns
-        -------
-        bool
-            False only where no voxel of it counts.
-        """
+        """Tell whether picks may count in a box."""
         corners = self.grid.apply(np.array([box.low, np.asarray(box.high) - 1], float))
         low = np.floor(corners[0]).astype(int)
         high = np.ceil(corners[1]).astype(int) + 1
@@ -154,33 +132,11 @@ class Segmented:
         return np.where(self.segmentation.covers(positions), 0.0, found)
 
     def inside(self, positions: Positions) -> BoolArray:
-        """Tell which positions count.
-
-        Parameters
-        ----------
-        positions : Positions
-            (n, 3) zyx voxels of the tomogram.
-
-        Returns
-        -------
-        BoolArray
-            (n,) True where a pick counts.
-        """
+        """Tell which positions count."""
         return np.asarray((self.away(positions, self.reach) <= self.reach) == self.keep, np.bool_)
 
     def touches(self, box: Box) -> bool:
-        """Tell whether picks may count in a box.
-
-        Parameters
-        ----------
-        box : Box
-            A part of the tomogram.
-
-        Returns
-        -------
-        bool
-            False only where no voxel of it counts; where far ones count, always True.
-        """
+        """Tell whether picks may count in a box."""
         if not self.keep:
             return True
         middle = (np.asarray(box.low) + np.asarray(box.high) - 1) / 2
