@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from core import __version__
+from core.masks import EVERYWHERE
 from core.masks.words import mask_words
 
 if TYPE_CHECKING:
@@ -100,12 +101,15 @@ def settings_rows(settings: Settings) -> list[tuple[str, list[tuple[str, str]]]]
         Names of groups, and names and values in each; groups without any are left out.
     """
     groups = []
-    for group, values in asdict(settings).items():
+    for group, values in asdict(replace(settings, masks={})).items():
         rows = [(f"{name}.{inner}", _said(v)) for name, one in values.items() if isinstance(one, dict) for inner, v in one.items()]
         rows = [(name, _said(one)) for name, one in values.items() if not isinstance(one, dict)] + rows
         if rows:
             groups.append((group, rows))
-    return groups
+    masks = [
+        (name if name != EVERYWHERE else "all tomograms", mask_words({EVERYWHERE: one}, ())) for name, one in settings.masks.items()
+    ]
+    return [*groups, ("masks", [(name, ", ".join(words) or "none") for name, words in masks])] if masks else groups
 
 
 def _said(value: object) -> str:
