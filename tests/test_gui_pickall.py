@@ -17,13 +17,16 @@ from qtpy.QtTest import QTest
 
 from app import notify
 from core.annotations import Role
+from core.assessment import side_by_side
 from core.checkpoint import Checkpoint, save_checkpoint
 from core.config import NetworkConfig, RunConfig, TrainConfig
 from core.io.volumes import write_mrc
 from core.masks import MaskConfig
 from core.masks.settings import SlabMask
 from core.messages import Progress
+from core.metrics import Kind
 from core.network import build
+from core.origins import CANDIDATES, Origin, pick_runs
 from core.particles import ClassSpec, Status
 
 if TYPE_CHECKING:
@@ -91,6 +94,13 @@ def test_one_button_picks_all_and_names_the_one_that_cannot_be_read(
     assert {step.stage for step in steps} <= {"Looking what is finished", "Waiting for workers", "Picking"}
     assert int((many.session.table.statuses == Status.CANDIDATE).sum()) == found["TS_1"]  # the one that is shown
     assert many.window.pick.pick_all.isEnabled()
+    project = many.session.project
+    run = Origin("run", pick_runs(project)[0])
+    both = side_by_side(project, run, CANDIDATES, project.store.classes(), 0.5)
+    assert both.keys() == {"TS_1", "TS_3"}
+    for name, one in both.items():
+        assert one.count(Kind.SAME) == found[name]  # the run keeps those below the threshold, too
+        assert one.count(Kind.ONLY_B) == 0
 
 
 def test_cancelling_keeps_what_is_finished_and_masks_hold_for_the_workers(many: Application, qtbot: QtBot) -> None:

@@ -122,6 +122,7 @@ def test_figures_within_masks(project, capsys):
     told(capsys, "report", project, "--out", page, *mask)
     text = page.read_text()
     assert "Masks: t: volume." in text
+    assert "<td>all tomograms</td>" in text
     assert "2 references and 2 picks lie outside" in text
     assert text.count("--mask volume.path=") == 2  # the export and the report that do it again
 
