@@ -44,7 +44,7 @@ fuzz: $(VENV)/.ready-test
 bench: $(VENV)/.ready-test
 	PYTHONPATH=. $(PYTHON) benchmarks/inference.py --shape 72 160 160 --rounds 2 --few 1
 	PYTHONPATH=. $(PYTHON) benchmarks/mp_nms.py --shape 64 256 256
-	PYTHONPATH=. $(PYTHON) benchmarks/training.py --rounds 2
+	PYTHONPATH=. $(PYTHON) benchmarks/training.py --rounds 2 --steps 2
 	PYTHONPATH=. $(PYTHON) benchmarks/reading.py
 	PYTHONPATH=. $(PYTHON) benchmarks/scaling.py
 
