@@ -57,7 +57,7 @@ def choose(dialog: ExtractDialog, what: str) -> None:
 
 def test_what_is_chosen_is_counted_and_written(opened: ExtractDialog, qtbot: QtBot, desk: Application, tmp_path: Path) -> None:
     dialog = opened
-    assert dialog.said.text() == "There are no particles to cut out."
+    assert dialog.said.text() == "There are no particles to cut out in these tomograms."
     assert dialog.box.value() == 12
     choose(dialog, "shown")
     desk.session.set_threshold(1, 0.6)
