@@ -76,6 +76,7 @@ class Application:
     def _make_looks(self, window: MainWindow) -> None:
         """Let closer looks at picks follow what is open."""
         from app.controllers.average import AverageController
+        from app.controllers.clusters import ClusterController
         from app.controllers.evaluation import EvaluationController
         from app.controllers.extract import ExtractController
         from app.controllers.gallery import GalleryController
@@ -84,17 +85,22 @@ class Application:
         self.gallery = GalleryController(self.session, window.gallery_window, window.gallery)
         self.average = AverageController(self.session, self.runner, window.averages, window.average)
         self.extracting = ExtractController(self.session, self.runner, window.extracting, window.extract)
+        self.clusters = ClusterController(self.session, self.runner, window.grouping, window.clusters)
         self.evaluation = EvaluationController(self.session, window.evaluation, window.evaluate)
         self.report = ReportController(self.session, self.runner, window.report)
-        self.gallery.fly_requested.connect(self.annotate.fly_to)
+        self.clusters.numbers_changed.connect(self.gallery.sort_by)
+        self.clusters.gallery_requested.connect(self.gallery.show_sorted)
+        for look in (self.gallery, self.clusters):
+            look.fly_requested.connect(self.annotate.fly_to)
+        for picks in (window.gallery_window, window.grouping):
+            picks.undo_requested.connect(self.annotate.undo)
+            picks.redo_requested.connect(self.annotate.redo)
         self.gallery.tomogram_requested.connect(self.project.show_tomogram)
         self.evaluation.fly_requested.connect(self._on_fly)
         window.report_requested.connect(self.report.write)
-        window.gallery_window.undo_requested.connect(self.annotate.undo)
-        window.gallery_window.redo_requested.connect(self.annotate.redo)
-        for controller in (self.gallery, self.average, self.extracting, self.evaluation, self.report):
+        for controller in (self.gallery, self.average, self.extracting, self.clusters, self.evaluation, self.report):
             controller.said.connect(window.jobs.say)
-        for controller in (self.gallery, self.average, self.extracting, self.evaluation):
+        for controller in (self.gallery, self.average, self.extracting, self.clusters, self.evaluation):
             window.closing.connect(controller.close)
 
     def _connect(self) -> None:

@@ -36,6 +36,7 @@ class Session:
     class_changed = Signal()
     table_changed = Signal()
     selection_changed = Signal()
+    highlight_changed = Signal()
     review_changed = Signal()
     model_changed = Signal()
     masks_changed = Signal()  # what is asked for
@@ -52,6 +53,7 @@ class Session:
         self.made: dict[str, Masks | str] = {}  # by tomogram: what is on and worked out, or why it is not
         self.skip_masked = False  # whether picking leaves masked regions out
         self.selected: int | None = None
+        self.highlighted: IntArray = np.empty(0, np.int64)  # ids that stand out on the canvases
         self.model: Path | None = None
         self.class_id: int | None = None
 
@@ -68,6 +70,7 @@ class Session:
         """Show another tomogram."""
         self.tomogram = tomogram
         self.selected = None
+        self.highlight(())
         self.tomogram_changed.emit()
         self.reload()
 
@@ -102,6 +105,12 @@ class Session:
         if particle_id != self.selected:
             self.selected = particle_id
             self.selection_changed.emit()
+
+    def highlight(self, ids: Sequence[int]) -> None:
+        """Let some particles stand out on the canvases."""
+        if list(ids) != self.highlighted.tolist():
+            self.highlighted = np.array(ids, np.int64)
+            self.highlight_changed.emit()
 
     def review_of(self, class_id: int) -> ReviewConfig:
         """Return what is asked of the candidates of a class."""

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from app.menus import MenuWindow
 from app.notify import ask
 from app.panels.average import AverageDialog
+from app.panels.clusters import ClusterDialog
 from app.panels.evaluation import EvaluationDialog
 from app.panels.export import ExportPanel
 from app.panels.extract import ExtractDialog
@@ -76,6 +77,7 @@ class MainWindow(MenuWindow):
         self.report = self.offer("Report…")
         self.gallery_window, self.averages = GalleryWindow(self), AverageDialog(self)
         self.extracting = ExtractDialog(self)
+        self.grouping, self.clusters = ClusterDialog(self), self.offer("Clusters…", "C")
         self._arrange()
         self.pick.place_closer(self.closer)
         for action, slot in (

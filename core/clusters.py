@@ -11,20 +11,23 @@ import numpy as np
 
 from core.errors import PickerError
 from core.io.atomic import atomic_path, make_folder
+from core.particles import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from core.particles import ParticleTable
     from core.types import BoolArray, FloatArray, IntArray
 
 ALONE = -1
 """The label of what belongs to no cluster."""
 
+ARRAYS = ("ids", "components", "labels", "explained")
 COMPONENTS = 10
 FEWEST = 10  # candidates without which there is nothing to group
-_VERSION = 1
+_VERSION = 2
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -42,18 +45,113 @@ class Clusters:
         (n,) cluster of each, the largest cluster 0; `ALONE` for none.
     explained : FloatArray
         (k,) share of the variance that each component explains.
+    network : str
+        Name of the network whose features they are; empty where nobody said.
     """
 
     ids: IntArray = field(repr=False)
     components: FloatArray = field(repr=False)
     labels: IntArray = field(repr=False)
     explained: FloatArray = field(repr=False)
+    network: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def count(self) -> int:
+        """How many clusters there are."""
+        return int(self.labels.max(initial=ALONE)) + 1
 
-def grouped(ids: IntArray, features: FloatArray, smallest: int = 0) -> Clusters:
+    def matched(self, table: ParticleTable) -> tuple[IntArray, IntArray]:
+        """Find the particles of a table among those that were grouped.
+
+        Parameters
+        ----------
+        table : ParticleTable
+            Particles of the same tomogram, as they are now.
+
+        Returns
+        -------
+        tuple[IntArray, IntArray]
+            (m,) rows of the table, and (m,) places here, of those that are in both.
+        """
+        _, rows, places = np.intersect1d(table.ids, self.ids, assume_unique=True, return_indices=True)
+        return rows, places
+
+    def numbers(self, table: ParticleTable) -> FloatArray:
+        """Return numbers of clusters, counted from 1.
+
+        Parameters
+        ----------
+        table : ParticleTable
+            n particles of the same tomogram.
+
+        Returns
+        -------
+        FloatArray
+            (n,) NaN for those in no cluster, and for those that were not grouped.
+        """
+        rows, places = self.matched(table)
+        found = np.full(len(table), np.nan, np.float32)
+        labels = self.labels[places]
+        found[rows[labels != ALONE]] = labels[labels != ALONE] + 1
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What a cluster holds now.
+
+    Attributes
+    ----------
+    label : int
+        The cluster; `ALONE` for what belongs to none.
+    score : float
+        Mean score of its picks; NaN where none has one.
+    candidates, accepted, rejected : int
+        How many of its picks are open, and how the others were judged.
+    """
+
+    label: int
+    score: float
+    candidates: int
+    accepted: int
+    rejected: int
+
+    @property
+    def count(self) -> int:
+        """How many picks there are."""
+        return self.candidates + self.accepted + self.rejected
+
+
+def members(labels: IntArray, scores: FloatArray, statuses: IntArray) -> tuple[Members, ...]:
+    """Sum up clusters.
+
+    Parameters
+    ----------
+    labels : IntArray
+        (n,) cluster of each pick.
+    scores : FloatArray
+        (n,) score of each, NaN for none.
+    statuses : IntArray
+        (n,) `core.particles.Status` of each.
+
+    Returns
+    -------
+    tuple[Members, ...]
+        One for each cluster that has picks, by number; what belongs to none comes last.
+    """
+    found = []
+    for label in sorted(set(labels.tolist()), key=lambda one: (one == ALONE, one)):
+        mine = labels == label
+        known = scores[mine & ~np.isnan(scores)]
+        counts = [int((mine & (statuses == status)).sum()) for status in (Status.CANDIDATE, Status.ACCEPTED, Status.REJECTED)]
+        found.append(Members(label, float(known.mean()) if len(known) else float("nan"), *counts))
+    return tuple(found)
+
+
+def grouped(ids: IntArray, features: FloatArray, smallest: int = 0, network: str = "") -> Clusters:
     """Group candidates by their features.
 
     Features are brought to mean 0 and deviation 1, reduced to ten principal components and grouped by HDBSCAN (Campello et al.
@@ -67,6 +165,8 @@ def grouped(ids: IntArray, features: FloatArray, smallest: int = 0) -> Clusters:
         (n, d) as `core.embedding.embed` returns them.
     smallest : int
         Members of the smallest group, at least 2; 0 for a fiftieth of the candidates, at least 5.
+    network : str
+        Name of the network whose features they are.
 
     Returns
     -------
@@ -96,6 +196,7 @@ def grouped(ids: IntArray, features: FloatArray, smallest: int = 0) -> Clusters:
         components=np.asarray(components, np.float32),
         labels=_largest_first(labels),
         explained=np.asarray(reduced.explained_variance_ratio_, np.float32),
+        network=network,
     )
 
 
@@ -168,8 +269,8 @@ def save_clusters(found: Clusters, path: Path) -> None:
     """
     make_folder(path.parent)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        arrays = {name: getattr(found, name) for name in ("ids", "components", "labels", "explained")}
-        np.savez_compressed(file, version=np.int64(_VERSION), **arrays)
+        arrays = {name: getattr(found, name) for name in ARRAYS}
+        np.savez_compressed(file, version=np.int64(_VERSION), network=np.str_(found.network), **arrays)
 
 
 def load_clusters(path: Path) -> Clusters | None:
@@ -190,8 +291,11 @@ def load_clusters(path: Path) -> Clusters | None:
             if archive.testzip() is not None:
                 return None
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            ids, components, labels, explained = (file[name] for name in ("ids", "components", "labels", "explained"))
+            ids, components, labels, explained = (file[name] for name in ARRAYS)
+            network = str(file["network"])
             fits = file["version"] == _VERSION and len(ids) == len(components) == len(labels) and components.ndim == 2
     except _DAMAGED:
         return None
-    return Clusters(ids=ids, components=components, labels=labels, explained=explained) if fits else None
+    if not fits:
+        return None
+    return Clusters(ids=ids, components=components, labels=labels, explained=explained, network=network)

@@ -10,7 +10,7 @@ import torch
 
 from core import device as devices
 from core.messages import Progress
-from core.network.blocks import ResidualBlock, heights
+from core.network.blocks import ResidualBlock, fold, heights
 from core.preprocess import preprocess
 
 if TYPE_CHECKING:
@@ -66,13 +66,16 @@ def embed(
     across = diameter / (tomogram.voxel_size or checkpoint.voxel_size)
     prepared = yield from preprocess(tomogram, checkpoint.config.preprocess, cache)
     compute = devices.choose("auto", "auto")
-    network = checkpoint.network().to(compute.device).eval()
+    network = checkpoint.network().eval()
+    fold(network)
+    network = devices.place(network, compute)
     edge = int(np.clip(-(-ROOM * across // STRIDE) * STRIDE, SMALLEST, LARGEST))
     step = max(1, BATCH_VOXELS // edge**3)
     found = []
     for first in range(0, len(positions), step):
         crops, levels = _crops(prepared, positions[first : first + step], edge)
-        x, height = torch.from_numpy(crops).to(compute.device), torch.from_numpy(levels).to(compute.device)
+        x = torch.from_numpy(crops).to(compute.device).contiguous(memory_format=compute.memory_format)
+        height = torch.from_numpy(levels).to(compute.device)
         with torch.inference_mode(), compute.autocast():
             found.append((_features(network, x, height, across) + _features(network, x.flip(4), height, across)) / 2)
         yield Progress(stage="Describing picks", done=min(first + step, len(positions)), total=len(positions))

@@ -64,6 +64,6 @@ def cluster_with(
 
     require_enough(len(candidates))
     features = yield from embed(tomogram, load_checkpoint(model), candidates.positions, diameter, cache)
-    found = grouped(candidates.ids, features, smallest)
+    found = grouped(candidates.ids, features, smallest, model.stem)
     save_clusters(found, kept)
     return found

@@ -55,6 +55,7 @@ class AnnotateController(QObject):
         session.class_changed.connect(self._show_classes)
         session.selection_changed.connect(self._show_all)
         session.review_changed.connect(self._show_review)
+        session.highlight_changed.connect(self._show_rings)
 
     @property
     def _store(self) -> AnnotationStore | None:
@@ -241,10 +242,14 @@ class AnnotateController(QObject):
             colors=colors_of(table.class_ids, table.statuses, palette, selected),
             symbols=symbols_of(table.statuses),
             shown=session.seen,
+            haloed=np.isin(table.ids, session.highlighted),
         )
 
-    def _show_all(self) -> None:
+    def _show_rings(self) -> None:
         self._views.set_rings(self._rings(self._session.table.positions))
+
+    def _show_all(self) -> None:
+        self._show_rings()
         self._show_classes()
         self._show_list()
 

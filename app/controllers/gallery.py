@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from app import notify
+from app.controllers.deciding import decided
 from app.jobs import Job
 from app.panels.parts import allow
 from core.curation import accept
@@ -66,6 +67,20 @@ class GalleryController(QObject):
         self._window.raise_()
         self._window.activateWindow()
         self._on_session_tomogram()
+
+    def sort_by(self, name: str, numbers: Callable[[ParticleTable], FloatArray] | None) -> None:
+        """Offer a further number of picks to sort by, or take it away."""
+        if numbers is not None:
+            self.numbers[name] = numbers
+        elif self.numbers.pop(name, None) is None:
+            return
+        self._on_session_tomogram()
+
+    def show_sorted(self, name: str, ids: list[int]) -> None:
+        """Open with picks in the order of a number, and with some of them selected."""
+        self.open()
+        self._window.show_order(name)
+        self._window.view.choose(ids, ids[0] if ids else None)
 
     # ---- what is shown ----
 
@@ -174,13 +189,10 @@ class GalleryController(QObject):
         cells = self._window.view.cells
         last = max((row for n in ids if (row := cells.row_of(n)) is not None), default=-1)
         following = int(cells.ids[last + 1]) if len(ids) == 1 and last + 1 < len(cells.ids) else None
-        try:
-            double = change()
-        except PickerError as exc:
-            notify.show(exc)
+        told = decided(verb, len(ids), change)
+        if not told:
             return
-        gone = f"; {double} of them lay on a particle that you have and went" if double else ""
-        self.said.emit(f"{verb} {len(ids)} {'pick' if len(ids) == 1 else 'picks'}{gone}. Ctrl+Z takes it back.")
+        self.said.emit(told)
         if following is not None and cells.row_of(following) is not None:
             self._window.view.choose([following], following)
 
@@ -237,7 +249,7 @@ class GalleryController(QObject):
 
 def _notes(table: ParticleTable, numbers: dict[str, FloatArray]) -> tuple[str, ...]:
     """Say what each particle is known by: score, z, and the number that it is sorted by."""
-    further = [[f" · {name} {value:g}" for value in values] for name, values in numbers.items()]
+    further = [[f" · no {name}" if np.isnan(v) else f" · {name} {v:g}" for v in values] for name, values in numbers.items()]
     scores = ["no score" if np.isnan(score) else f"{score:.2f}" for score in table.scores.tolist()]
     depths = [f" · z {z:.0f}" for z in table.positions[:, 0].tolist()]
     return tuple("".join(parts) for parts in zip(scores, depths, *further, strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from app import notify
+from app.controllers.deciding import decided
 from app.layers.particles import Rings, colors_of, symbols_of
 from core.curation import accept, reclassify
 from core.display import diameters
@@ -168,14 +169,10 @@ class PickController(QObject):
         project, tomogram = self._session.project, self._session.tomogram
         if project is None or tomogram is None or not len(ids):
             return False
-        try:
-            double = change(project, tomogram)
-        except PickerError as exc:
-            notify.show(exc)
-            return False
-        gone = f"; {double} of them lay on a particle that you have and went" if double else ""
-        self.said.emit(f"{verb} {len(ids)} {'pick' if len(ids) == 1 else 'picks'}{gone}. Ctrl+Z takes it back.")
-        return True
+        told = decided(verb, len(ids), lambda: change(project, tomogram))
+        if told:
+            self.said.emit(told)
+        return bool(told)
 
     def accept_all(self, class_id: int) -> None:
         """Accept every candidate that is shown."""

@@ -20,6 +20,8 @@ REJECTED = (0.55, 0.55, 0.55, 0.9)
 SELECTED = (1.0, 1.0, 1.0, 1.0)
 RING, CROSS = "ring", "cross"
 FAINT = 0.75  # opacity of a pick that nobody has judged
+HALO = (1.0, 1.0, 1.0, 0.8)
+HALO_SIZE = 1.3  # diameter as a multiple of the ring's
 ABOVE_IMAGES = 5_000
 
 
@@ -39,6 +41,8 @@ class Rings:
         (n,) `RING` or `CROSS`.
     shown : BoolArray
         (n,) False for those below the threshold.
+    haloed : BoolArray
+        (n,) True for those that have a second ring around them; empty for none.
     """
 
     positions: Positions = field(repr=False)
@@ -46,6 +50,7 @@ class Rings:
     colors: NDArray[Any] = field(repr=False)
     symbols: NDArray[Any] = field(repr=False)
     shown: BoolArray = field(repr=False)
+    haloed: BoolArray = field(repr=False, default_factory=lambda: np.empty(0, np.bool_))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,9 +210,11 @@ class ParticleRings:
         visible = rings.shown[rows]
         self.rows, self.diameters = rows[visible], found[visible] * np.float32(self._style.size)
         down, across = self._plane
+        centres, radii = rings.positions[self.rows][:, (across, down)] * self._scale, self.diameters / 2 * self._scale
+        around = rings.haloed[self.rows] if len(rings.haloed) else np.zeros(len(self.rows), np.bool_)
         self._circles.set_data(
-            rings.positions[self.rows][:, (across, down)] * self._scale,
-            self.diameters / 2 * self._scale,
-            self.colors,
-            rings.symbols[self.rows] == CROSS,
+            np.concatenate([centres, centres[around]]),
+            np.concatenate([radii, radii[around] * HALO_SIZE]),
+            np.concatenate([self.colors, np.tile(np.float32(HALO), (int(around.sum()), 1))]),
+            np.concatenate([rings.symbols[self.rows] == CROSS, np.zeros(int(around.sum()), np.bool_)]),
         )

@@ -162,6 +162,10 @@ class GalleryWindow(QDialog):
                 self.order.addItem(said, name)
             self.order.setCurrentIndex(max(0, self.order.findData(chosen)))
 
+    def show_order(self, name: str) -> None:
+        """Choose an order, if it is offered."""
+        self.order.setCurrentIndex(max(0, self.order.findData(name)))
+
     def set_look(self, how: Slabs, known: bool) -> None:
         """Show how slabs are cut; without a voxel size there is no low-pass."""
         for spin, value in ((self.slab, how.thickness), (self.low_pass, how.low_pass)):

@@ -64,7 +64,9 @@ def swatch(color: str) -> QIcon:
     """
     pixmap = QPixmap(14, 14)
     pixmap.fill(QColor(color))
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # a tint would make another colour of it
+    return icon
 
 
 def scrolled(area: QScrollArea) -> QVBoxLayout:

@@ -60,7 +60,7 @@ def cluster(
                 report.note(f"{name}: {exc}")
                 continue
             rows += _rows(name, particles, found)
-            values[name] = {"candidates": len(found), "clusters": int(found.labels.max(initial=-1)) + 1}
+            values[name] = {"candidates": len(found), "clusters": found.count}
     if not values:
         raise PickerError("No tomogram was grouped, for the reasons above: it takes one with ten candidates or more.")
     _write(path, rows)
