@@ -93,6 +93,7 @@ def tour(minutes: float) -> None:
     camera.wait(lambda: desk.gallery._job is None and len(window.gallery_window.view.cells._pictures) > 0)
     camera.shoot("gallery", window.gallery_window)
     window.gallery_window.close()
+    shoot_clusters(camera)
     desk.evaluation.open()
     camera.wait(lambda: bool(window.evaluation.evaluate.summary.text()))
     camera.shoot("evaluate", window.evaluation)
@@ -102,6 +103,26 @@ def tour(minutes: float) -> None:
     window.export.pixel_size.setValue(session.tomogram.voxel_size)  # the sample is not binned
     camera.shoot("export")
     window.close()
+
+
+def shoot_clusters(camera: Photographer) -> None:
+    """Group what is shown, with low scores so that there is something to tell apart, and select a cluster.
+
+    Parameters
+    ----------
+    camera : Photographer
+        At a tomogram that was picked.
+    """
+    desk = camera.desk
+    number = next(iter(desk.session.classes))
+    threshold = desk.session.review_of(number).threshold
+    desk.session.set_threshold(number, 0.0)
+    desk.clusters.open()
+    camera.wait(lambda: not desk.runner.busy)
+    desk.window.grouping.table.selectRow(0)
+    camera.shoot("clusters", desk.window.grouping)
+    desk.window.grouping.close()
+    desk.session.set_threshold(number, threshold)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.cli import run
-from core.clusters import ALONE, grouped, in_polygon, load_clusters, save_clusters
+from core.clusters import ALONE, Clusters, grouped, in_polygon, load_clusters, members, save_clusters
 from core.embedding import embed
 from core.errors import PickerError
 from core.io.volumes import write_mrc
@@ -57,11 +57,12 @@ def test_too_few_are_refused():
 
 
 def test_what_is_kept_comes_back_and_what_is_damaged_does_not(tmp_path):
-    found = grouped(np.arange(30), np.random.default_rng(1).normal(size=(30, 12)).astype(np.float32))
+    found = grouped(np.arange(30), np.random.default_rng(1).normal(size=(30, 12)).astype(np.float32), network="best")
     save_clusters(found, tmp_path / "a" / "t.npz")
     again = load_clusters(tmp_path / "a" / "t.npz")
     assert np.array_equal(again.components, found.components)
     assert np.array_equal(again.labels, found.labels)
+    assert again.network == "best"
     (tmp_path / "a" / "t.npz").write_bytes(b"PK\x03\x04 no more")
     assert load_clusters(tmp_path / "a" / "t.npz") is None
     assert load_clusters(tmp_path / "none.npz") is None
@@ -78,6 +79,20 @@ def test_groups_have_two_members_at_least_and_equal_picks_cannot_be_told_apart()
     assert np.array_equal(grouped(np.arange(20), features, 1).labels, grouped(np.arange(20), features, 2).labels)
     with pytest.raises(PickerError, match="All 20 picks are the same"):
         grouped(np.arange(20), np.ones((20, 8), np.float32))
+
+
+def test_clusters_follow_particles_that_went_or_were_judged():
+    table = ParticleTable.build("t", np.zeros((4, 3)), ids=np.array([2, 3, 5, 9]), scores=np.array([0.5, np.nan, 0.7, 0.9]))
+    labels = np.array([0, 1, ALONE, 0])
+    found = Clusters(ids=np.array([1, 2, 3, 9]), components=np.zeros((4, 3)), labels=labels, explained=np.zeros(3))
+    assert found.count == 2
+    assert np.array_equal(found.numbers(table), [2, np.nan, np.nan, 1], equal_nan=True)
+    statuses = np.array([Status.CANDIDATE, Status.ACCEPTED, Status.CANDIDATE, Status.REJECTED])
+    first, second, none = members(labels, table.scores, statuses)
+    assert (first.label, first.count, first.candidates, first.rejected) == (0, 2, 1, 1)
+    assert first.score == pytest.approx(0.7)
+    assert (second.accepted, none.label) == (1, ALONE)
+    assert np.isnan(second.score)
 
 
 def test_a_lasso_may_be_concave():

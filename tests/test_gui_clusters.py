@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,7 +95,7 @@ def draw_round(desk: Application, middle: np.ndarray, modifier: Qt.KeyboardModif
     corners = [middle[:2] + 1.5 * np.array(way) for way in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -0.9))]
     path = [spot(desk, *corner) for corner in corners]
     QTest.mousePress(view, LEFT, modifier, path[0])
-    for one, other in zip(path, path[1:], strict=False):
+    for one, other in pairwise(path):
         for part in (1, 2):
             place = QPointF(one + (other - one) * part / 2)
             around = QPointF(view.mapToGlobal(place.toPoint()))

@@ -145,14 +145,13 @@ class ClusterPlot(pg.PlotWidget):
     # ---- setters ----
 
     def set_points(self, points: Points) -> None:
-        """Show picks; where they are the same as before, only what is known of them changes."""
-        same = np.array_equal(points.ids, self.points.ids) and np.array_equal(points.components, self.points.components)
+        """Show picks; where they were grouped with those before, what is seen of the plane stays."""
+        anew = not len(self.points) or not np.array_equal(points.explained, self.points.explained)
         self.points = points
-        if not same:
+        self._draw()
+        if anew:
             self.clear_lasso()
             self._name_axes()
-        self._draw()
-        if not same:
             self.box.autoRange(padding=0.1)
 
     def set_pair(self, pair: tuple[int, int]) -> None:

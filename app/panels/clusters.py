@@ -165,7 +165,8 @@ class ClusterDialog(QDialog):
         """Show picks and what their clusters hold; what was selected and is still there stays selected."""
         self.plot.set_points(points)
         self.table.set_members(members)
-        self.choose([number for number in self.chosen if number in set(points.ids.tolist())])
+        chosen = np.array(self.chosen, np.int64)
+        self.choose(chosen[np.isin(chosen, points.ids)].tolist())
 
     def set_classes(self, classes: Sequence[ClassSpec]) -> None:
         """List the classes."""
@@ -214,7 +215,7 @@ class ClusterDialog(QDialog):
         self.choose(self._ids_of(self.table.labels), of_list=True)
 
     def _on_plot_selected(self, ids: list[int], add: bool) -> None:
-        self.choose([*self.chosen, *(number for number in ids if number not in set(self.chosen))] if add else ids)
+        self.choose(list(dict.fromkeys([*self.chosen, *ids])) if add else ids)
 
     def _on_plot_clicked(self, particle_id: int) -> None:
         self.plot.clear_lasso()
