@@ -296,6 +296,4 @@ def load_clusters(path: Path) -> Clusters | None:
             fits = file["version"] == _VERSION and len(ids) == len(components) == len(labels) and components.ndim == 2
     except _DAMAGED:
         return None
-    if not fits:
-        return None
-    return Clusters(ids=ids, components=components, labels=labels, explained=explained, network=network)
+    return Clusters(ids=ids, components=components, labels=labels, explained=explained, network=network) if fits else None
