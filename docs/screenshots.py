@@ -93,7 +93,6 @@ def tour(minutes: float) -> None:
     camera.wait(lambda: desk.gallery._job is None and len(window.gallery_window.view.cells._pictures) > 0)
     camera.shoot("gallery", window.gallery_window)
     window.gallery_window.close()
-    shoot_clusters(camera)
     desk.evaluation.open()
     camera.wait(lambda: bool(window.evaluation.evaluate.summary.text()))
     camera.shoot("evaluate", window.evaluation)
@@ -105,30 +104,39 @@ def tour(minutes: float) -> None:
     window.close()
 
 
-def shoot_clusters(camera: Photographer) -> None:
-    """Group what is shown, with low scores so that there is something to tell apart, and select a cluster.
+def clusters(project: Path) -> None:
+    """Take the picture of clusters; the sample has too few picks for any.
 
     Parameters
     ----------
-    camera : Photographer
-        At a tomogram that was picked.
+    project : Path
+        A project whose candidates were grouped.
     """
-    desk = camera.desk
-    number = next(iter(desk.session.classes))
-    threshold = desk.session.review_of(number).threshold
-    desk.session.set_threshold(number, 0.0)
+    from app.launch import Application, start_toolkit
+
+    start_toolkit()
+    from qtpy.QtCore import QSettings
+
+    desk = Application(QSettings(str(Path(os.environ["DEEPETPICKER_HOME"]) / "settings.ini"), QSettings.Format.IniFormat))
+    camera, dialog = Photographer(desk), desk.window.grouping
+    desk.window.ask_before_closing = False
+    desk.window.show()
+    desk.project.open_path(project)
+    for number in desk.session.classes:
+        desk.session.set_threshold(number, 0.0)
     desk.clusters.open()
     camera.wait(lambda: not desk.runner.busy)
-    desk.window.grouping.table.selectRow(0)
-    camera.shoot("clusters", desk.window.grouping)
-    desk.window.grouping.close()
-    desk.session.set_threshold(number, threshold)
+    dialog.table.selectRow(1)
+    camera.shoot("clusters", dialog)
+    desk.window.close()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=3.0, help="how long to train")
+    parser.add_argument("--clusters", type=Path, help="only the picture of clusters, of this project")
+    asked = parser.parse_args()
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         os.environ["DEEPETPICKER_HOME"] = home
-        tour(parser.parse_args().minutes)
+        clusters(asked.clusters) if asked.clusters else tour(asked.minutes)
