@@ -191,6 +191,7 @@ def draw_errors(axes: Axes, found: Assessment, thresholds: Mapping[int, float]) 
         upper = axes.secondary_xaxis("top", functions=(partial(np.multiply, 1 / size), partial(np.multiply, size)))
         upper.set_xlabel(f"voxels of {size:g} Å")
     axes.set(xlabel=f"distance of a hit from its reference ({unit})", ylabel="hits", xlim=(0, most), title="Localisation error")
+    axes.locator_params(axis="y", integer=True)  # hits are counted
     _legend(axes, "best")
 
 
