@@ -105,7 +105,7 @@ def measure(volume: Volume) -> Generator[Message, None, Statistics]:
                 first = (z + dz, y, x)
         values = slab[finite]
         moments.add(values)
-        samples.append(values[::stride])
+        samples.append(values[::stride].copy())  # a view would hold on to all voxels
         yield Progress(stage="Measuring the tomogram", done=min(z + step, nz), total=nz)
     low, high = np.percentile(np.concatenate(samples), [0.1, 99.9]) if moments.count else (math.nan, math.nan)
     return Statistics(
