@@ -50,7 +50,7 @@ for n, place in enumerate(np.random.default_rng(0).permutation(grid)[:{CLICKS}])
 
 
 @pytest.mark.skipif(os.name == "posix" and not os.environ.get("DISPLAY"), reason="needs a screen: run the tests with xvfb-run")
-@pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=[pytest.mark.engine] * bool(n)) for n in range(ROUNDS)])
 def test_every_click_that_was_drawn_survives_a_kill(tmp_path: Path, seed: int) -> None:
     write_mrc(tmp_path / "one.mrc", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32), VOXEL_SIZE)
     said = _said_until_killed(tmp_path, int(np.random.default_rng(seed).integers(1, CLICKS)))

@@ -83,6 +83,7 @@ def case(name: str, folder: Path) -> list[str]:
     return [str(path)]
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", WARNINGS)
 def test_the_command_line_warns_on_the_way_in(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     words = case(name, tmp_path)
@@ -141,6 +142,7 @@ def odd(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
+@pytest.mark.engine
 def test_the_command_line_warns_on_the_way_out(odd: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--format", "relion5", "--tomograms-star", str(tmp_path / "tomograms.star")]
     assert run(["export", str(odd), "--out", str(tmp_path / "out" / "picks.star"), *words]) == 0
@@ -163,6 +165,7 @@ def test_the_export_step_warns_before_anything_is_written(desk: Application, odd
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.engine
 def test_too_few_particles_or_none_to_see_say_nothing_of_mirrors() -> None:
     turned = places()
     turned[:, 0] = SHAPE[0] - 1 - turned[:, 0]

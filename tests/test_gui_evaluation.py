@@ -191,6 +191,7 @@ def test_a_file_is_asked_for_and_what_is_wrong_with_it_is_said_in_the_dialog(
     assert not page.use_best.isEnabled()
 
 
+@pytest.mark.engine
 def test_plots_are_saved(opened: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = look(opened).evaluate
     (tmp_path / "plots").mkdir()
@@ -227,6 +228,7 @@ def test_the_dialog_goes_with_its_project_and_needs_a_tomogram(opened: Applicati
     assert opened.window.evaluate.toolTip() == "Open a tomogram first."
 
 
+@pytest.mark.engine
 def test_a_report_is_written_from_the_window(opened: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "report.html"), ""))
     button = next(b for b in opened.window.closer.children() if getattr(b, "text", str)() == "Report…")

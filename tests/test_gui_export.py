@@ -61,10 +61,18 @@ def written(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): re.sub(rb"^# Created by .*\n", b"", file.read_bytes()) for file in files}
 
 
-@pytest.mark.parametrize("which", [0, 1])
-@pytest.mark.parametrize("scope", [0, 1])
-@pytest.mark.parametrize("kind", ["relion5", "csv", "coords"])
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("which", "scope", "kind", "named"),  # every two of them in every combination
+    [
+        (0, 0, "relion5", False),
+        (1, 1, "relion5", True),
+        (0, 1, "csv", True),
+        (1, 0, "csv", False),
+        (0, 1, "coords", False),
+        (1, 0, "coords", True),
+    ],
+)
 def test_the_copied_command_writes_the_same_bytes(
     picked: Application, tmp_path: Path, which: int, scope: int, kind: str, named: bool
 ) -> None:
@@ -133,6 +141,7 @@ def test_the_pixel_size_is_asked_for_and_never_guessed(picked: Application) -> N
     assert panel.export.isEnabled()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(
     "words", [["--threshold", "ghost=0.5"], ["--threshold", "particle"], ["--edge", "particle=-1"], ["--threshold", "particle=2"]]
 )

@@ -230,6 +230,7 @@ def test_a_tomograms_star_that_lacks_the_empty_ones_does_for_both(filled: Applic
     assert panel.geometry.text() == kept.tomograms_star
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("what", range(5))
 def test_whatever_is_chosen_the_command_chooses_too(filled: Application, tmp_path: Path, what: int) -> None:
     panel = filled.window.export
@@ -254,6 +255,7 @@ def test_a_missing_voxel_size_is_asked_for(filled: Application) -> None:
     assert panel.export.isEnabled()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", [known.name for known in WRITABLE])
 def test_what_nobody_touched_is_what_the_command_line_takes(filled: Application, name: str) -> None:
     panel = filled.window.export

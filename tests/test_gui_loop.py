@@ -192,6 +192,7 @@ def test_click_train_pick_correct_train_again_export(desk: Application, qtbot: Q
     trained(desk, qtbot)
     press(window.pick.pick)
     qtbot.waitUntil(lambda: not desk.runner.busy, timeout=2 * MINUTE)
+    assert window.pick.score_map.opacity.isEnabled()
     moved_threshold(desk)
     rejected_two(desk)
     former = session.model

@@ -96,6 +96,7 @@ def test_gold_is_found_and_rejected_as_one_change(opened: Application, qtbot: Qt
     assert (session.table.statuses == Status.CANDIDATE).all()
 
 
+@pytest.mark.engine
 def test_the_command_exports_what_the_window_exports(opened: Application, qtbot: QtBot, tmp_path: Path) -> None:
     session, dialog, window = opened.session, opened.window.masking, opened.window
     dialog.scope.setCurrentIndex(1)

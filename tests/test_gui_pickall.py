@@ -72,6 +72,7 @@ def candidates(desk: Application) -> dict[str, int]:
     return {record.id: int((store.table(record.id).statuses == Status.CANDIDATE).sum()) for record in store.tomograms()}
 
 
+@pytest.mark.engine
 def test_one_button_picks_all_and_names_the_one_that_cannot_be_read(
     many: Application, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

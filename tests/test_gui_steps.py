@@ -251,6 +251,7 @@ def test_contrast_by_hand_holds_for_all_tomograms(opened: Application) -> None:
     assert display.config.bounds is None
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("text", ["[train", "version = 99", "[train]\nbatch = 0"])
 def test_a_broken_file_gives_the_usual_settings_and_is_kept_aside(
     opened: Application, files: list[Path], qtbot: QtBot, text: str
