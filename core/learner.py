@@ -10,7 +10,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from core.augment import vary_intensity
 from core.device import moved, place
-from core.losses import POSITIVE_WEIGHT, channel_targets, masked_cross_entropy, masked_dice, probabilities
+from core.hidden import FIRST_SHARE, LARGEST_SHARE, hidden_share, likeness, spared
+from core.losses import POSITIVE_WEIGHT, channel_targets, masked_cross_entropy, masked_dice
 from core.network import build
 from core.peers import pool_norms
 from core.sampling import Trust
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 WARM_UP = 0.1  # part of the budget
 INITIAL, FINAL = 1 / 30, 1 / 3000  # of the peak learning rate, as in the published one-cycle schedule
 LARGEST_GRADIENT = 5.0  # norm beyond which a gradient is shortened
-FIRST_SHARE = 0.01  # of the unlabelled voxels that are taken to be particles before the network has said anything
-LARGEST_SHARE = 0.05  # more than this would be a tomogram full of particles
 MEMORY = 0.9  # of the share's running average, for each step
 
 
@@ -218,13 +217,14 @@ class Learner:
         if self.peers is not None and seed is not None:
             logits, classes, trust = (self.peers.gathered(one) for one in (logits, classes, trust))
         targets = channel_targets(classes, logits.shape[1])
-        likely = _likely(logits)
-        weights = _weights(trust, likely, self.config.hard_margin * self.share)
+        likely = likeness(logits)
+        part = self.config.hard_margin * self.share
+        weights = spared((trust > Trust.NOTHING).float(), likely, trust == Trust.UNLABELLED, part)
         loss = masked_dice(logits, targets, weights)
         mixed = self.config.loss == "mixed"
         if mixed:
             loss = loss + masked_cross_entropy(logits, targets, weights, POSITIVE_WEIGHT)
-        return loss, _share(trust, likely, POSITIVE_WEIGHT if mixed else 1.0)
+        return loss, hidden_share(trust, classes[:, None] > 0, likely, POSITIVE_WEIGHT if mixed else 1.0)
 
     def _varied(self, images: Tensor, generator: torch.Generator) -> Tensor:
         if self.peers is None:
@@ -243,31 +243,6 @@ def _running_average(network: Network, decay: float) -> AveragedModel | None:
         return averaged.lerp(current, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
 
     return AveragedModel(network, avg_fn=average, use_buffers=True)
-
-
-@torch.no_grad()
-def _likely(logits: Tensor) -> Tensor:
-    """Say how much every voxel looks like a particle of any class."""
-    p = probabilities(logits)
-    return p if p.shape[1] == 1 else 1 - p[:, :1]
-
-
-@torch.no_grad()
-def _weights(trust: Tensor, likely: Tensor, part: float) -> Tensor:
-    """Leave out this part of the unlabelled voxels, those that look most like a particle: some of them are one."""
-    weights = (trust > Trust.NOTHING).float()
-    unlabelled = torch.nonzero(trust.flatten() == Trust.UNLABELLED)[:, 0]
-    spared = int(part * len(unlabelled))
-    if spared:
-        weights.view(-1)[unlabelled[likely.flatten()[unlabelled].topk(spared, sorted=False).indices]] = 0
-    return weights
-
-
-@torch.no_grad()
-def _share(trust: Tensor, likely: Tensor, positive_weight: float) -> float | None:
-    """Expect a part of the unlabelled voxels, if there are any, to belong to particles; what the loss weighs more is taken back."""
-    p = likely[trust == Trust.UNLABELLED]
-    return float((p / (p + positive_weight * (1 - p))).mean()) if len(p) else None
 
 
 def learning_rate(peak: float, fraction: float) -> float:

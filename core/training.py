@@ -23,6 +23,7 @@ from core.learner import Learner, learning_rate
 from core.messages import Notice
 from core.preprocess import preprocess
 from core.pretrained import pretrained
+from core.probing import linear_probe
 from core.sampling import Sampler, ground
 from core.supply import Supply
 from core.transfer import handed_on
@@ -122,6 +123,10 @@ def train(
     if start is not None and not resume:
         learner.begin(handed_on(start, config.network, classes, voxel_size))
     course = _resumed(learner, config, run) if resume else Course()
+    if start is not None and not resume and [c.name for c in start.classes] != [c.name for c in classes]:
+        began = time.monotonic()
+        yield from linear_probe(learner, Sampler(grounds, config.train, config.label), len(classes))
+        course.seconds += time.monotonic() - began
     make_folder(run)
     with atomic_path(run / "config.toml") as path:
         path.write_text(config_to_toml(config), encoding="utf-8")

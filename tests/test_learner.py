@@ -12,6 +12,7 @@ from core import learner as learning
 from core.augment import Pose
 from core.config import NetworkConfig, RunConfig, TrainConfig
 from core.device import Compute
+from core.hidden import hidden_share, likeness, spared
 from core.labels import make_labels
 from core.learner import Learner, learning_rate
 from core.network import fast, published
@@ -195,15 +196,15 @@ def test_exactly_the_most_particle_like_unlabelled_voxels_are_left_out(channels,
     if channels > 1 and kind == "certain":
         logits[:, 0] = 60
     trust = torch.randint(0, 3, (2, 1, 8, 8, 8), generator=generator).to(torch.uint8)
-    likely = learning._likely(logits)
-    weights = learning._weights(trust, likely, fraction)
+    likely = likeness(logits)
+    weights = spared((trust > Trust.NOTHING).float(), likely, trust == Trust.UNLABELLED, fraction)
     unlabelled = trust == Trust.UNLABELLED
-    spared = unlabelled & (weights == 0)
-    assert int(spared.sum()) == int(fraction * int(unlabelled.sum()))
+    left_out = unlabelled & (weights == 0)
+    assert int(left_out.sum()) == int(fraction * int(unlabelled.sum()))
     assert (weights[trust == Trust.LABEL] == 1).all()
     assert (weights[trust == Trust.NOTHING] == 0).all()
-    if spared.any():
-        assert likely[spared].min() >= likely[unlabelled & ~spared].max()
+    if left_out.any():
+        assert likely[left_out].min() >= likely[unlabelled & ~left_out].max()
 
 
 @pytest.mark.parametrize("classes", [1, 2])
@@ -212,12 +213,24 @@ def test_the_share_of_particles_is_what_the_unweighted_probabilities_add_up_to(c
     logits[:, -1, 0] = {1: 10.0, 2: 20.0}[classes]  # a quarter is almost surely a particle
     logits[:, 0, 1:] += {1: -10.0, 2: 20.0}[classes]
     trust = torch.full((1, 1, 4, 4, 4), int(Trust.UNLABELLED), dtype=torch.uint8)
-    likely = learning._likely(logits)
-    assert learning._share(trust, likely, 5.0) == pytest.approx(0.25, abs=1e-3)
-    assert learning._share(trust, torch.full_like(likely, 0.5), 5.0) == pytest.approx(1 / 6)
+    likely, nowhere = likeness(logits), torch.zeros_like(trust, dtype=torch.bool)
+    assert hidden_share(trust, nowhere, likely, 5.0) == pytest.approx(0.25, abs=1e-3)
+    assert hidden_share(trust, nowhere, torch.full_like(likely, 0.5), 5.0) == pytest.approx(1 / 6)
     trust[:, :, 0] = Trust.LABEL
-    assert learning._share(trust, likely, 5.0) == pytest.approx(0, abs=1e-3)
-    assert learning._share(torch.zeros_like(trust), likely, 5.0) is None
+    assert hidden_share(trust, nowhere, likely, 5.0) == pytest.approx(0, abs=1e-3)
+    assert hidden_share(torch.zeros_like(trust), nowhere, likely, 5.0) is None
+
+
+def test_the_share_of_particles_is_no_more_than_the_clicks_allow():
+    """Of the unlabelled, a tenth scores as high as clicks do and another 30 % nearly as high: look-alikes."""
+    likely = torch.cat([torch.full((200,), 0.99), torch.full((80,), 0.99), torch.full((240,), 0.9), torch.full((480,), 0.001)])
+    trust = torch.full((1000,), int(Trust.UNLABELLED), dtype=torch.uint8)
+    trust[:200] = Trust.LABEL
+    clicked = trust == Trust.LABEL
+    assert hidden_share(trust, torch.zeros_like(clicked), likely, 1.0) == pytest.approx((80 * 0.99 + 240 * 0.9) / 800, abs=1e-3)
+    assert hidden_share(trust, clicked, likely, 1.0) == pytest.approx(80 / 800)
+    likely[100:200] = 0.9  # half of the clicks score lower: then twice as many may be hidden
+    assert hidden_share(trust, clicked, likely, 1.0) == pytest.approx(2 * 80 / 800, rel=0.02)
 
 
 def test_what_is_left_out_follows_what_the_network_holds_for_particles():

@@ -56,4 +56,4 @@ def test_training_begins_where_the_settings_say(tmp_path: Path, start: str, same
     config = RunConfig(train=settings)
     trained = drain(train([example()], [CLASS], config, tmp_path / "run"))
     known = handed_on(pretrained(), config.network, [CLASS], trained.voxel_size)
-    assert torch.allclose(trained.weights["head.weight"], known["head.weight"], atol=1e-6) == same
+    assert torch.allclose(trained.weights["ups.0.weight"], known["ups.0.weight"], atol=1e-6) == same
