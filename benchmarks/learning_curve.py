@@ -15,10 +15,12 @@ import json
 import math
 import time
 import tomllib
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from volumes import draw_clicks, load, neutral_and_counted, reach_of, spec_of, split_along_y, truth_of, within
@@ -27,6 +29,7 @@ from core.checkpoint import load_checkpoint
 from core.config import RunConfig
 from core.configfile import config_from_dict
 from core.examples import Example
+from core.hidden import hidden_share
 from core.io.atomic import atomic_path
 from core.messages import drain
 from core.metrics import best_threshold, figures, rank
@@ -40,6 +43,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "published": {"values": PUBLISHED, "epochs": 60},
     "scratch": {"values": {"train": {"start": "scratch"}}},
     "fast": {"values": {}},
+    # `fast` with one of its parts taken away or replaced
+    "all-background": {"values": {"train": {"unlabelled": "background"}}},
+    "shell-only": {"values": {"train": {"unlabelled": "shell"}}},
+    "no-probe": {"values": {}, "without": "core.training.linear_probe", "instead": lambda *_: iter(())},
+    "share-promised": {
+        "values": {},
+        "without": "core.learner.hidden_share",
+        "instead": lambda trust, clicked, likely, weight: hidden_share(trust, clicked & False, likely, weight),
+    },
+    "held-back": {"values": {"train": {"split": "clicks"}}},
+    "dice-only": {"values": {"train": {"loss": "dice"}}},
+    "no-augmentation": {"values": {"train": {"augment": False}}},
 }
 
 
@@ -90,7 +105,8 @@ def run(arguments: argparse.Namespace, name: str, clicks: int, seed: int) -> dic
     start = load_checkpoint(arguments.start) if arguments.start else None
     with TemporaryDirectory() as folder:
         began = time.monotonic()
-        checkpoint = drain(train([example], specs, config, Path(folder), start=start))
+        with patch(variant["without"], variant["instead"]) if "without" in variant else nullcontext():
+            checkpoint = drain(train([example], specs, config, Path(folder), start=start))
         steps = json.loads((Path(folder) / "history.json").read_text())[-1]["step"]
         trained = time.monotonic()
         result = drain(pick(tested, checkpoint, config.pick, region=unseen))
@@ -143,6 +159,13 @@ def show(records: dict[str, dict[str, Any]]) -> None:
             + "   ".join(f"{value:.3f}" for value in rest)
             + f"  {times[0]:5.0f} {times[1]:5.0f}"
         )
+        names = list(some[0]["classes"])
+        for one in names if len(names) > 1 else []:
+            values = [
+                np.mean([r["classes"][one][figure] or 0.0 for r in some])
+                for figure in ("f1", "precision", "recall", "best", "ap", "f4")
+            ]
+            print(f"  {one:38s}              {values[0]:.3f}           " + "   ".join(f"{value:.3f}" for value in values[1:]))
 
 
 def plot(records: dict[str, dict[str, Any]], path: Path) -> None:
