@@ -147,7 +147,8 @@ def draw_precision_recall(axes: Axes, found: Assessment, thresholds: Mapping[int
         at = found.figures(thresholds, number)
         if at.picks and ranking.truth:
             axes.plot(at.recall, at.precision, "o", color=color, markersize=8, markeredgecolor="white")
-    axes.plot([], [], "o", color=GREY, markersize=8, markeredgecolor="white", label="at the current threshold")
+    place = "at the current threshold" if thresholds else "all picks"
+    axes.plot([], [], "o", color=GREY, markersize=8, markeredgecolor="white", label=place)
     axes.set(xlabel="recall (part of the references that was found)", ylabel="precision (part of the picks that is right)")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.04), title="Precision and recall")
     _legend(axes, "lower left")
@@ -164,7 +165,8 @@ def draw_score(axes: Axes, found: Assessment, thresholds: Mapping[int, float]) -
         if number is not None and number in thresholds:
             axes.axvline(thresholds[number], color=color, linestyle="--", linewidth=1.2)
     axes.plot([], [], "*", color=GREY, markersize=12, label="best threshold")
-    axes.plot([], [], "--", color=GREY, label="current threshold")
+    if thresholds:
+        axes.plot([], [], "--", color=GREY, label="current threshold")
     name = found.rule.score
     axes.set(
         xlabel="score threshold (picks that score lower do not count)",
@@ -220,7 +222,8 @@ def draw_tomograms(axes: Axes, found: Assessment, thresholds: Mapping[int, float
     axes.invert_yaxis()
     pooled = found.score(cut.figures())
     axes.axvline(pooled, color=ORANGE, linewidth=2, label=f"all together: {pooled:.2f}")
-    axes.set(xlabel=f"{found.rule.score} at the current thresholds (1 is perfect)", xlim=(0, 1.02), title="Tomogram by tomogram")
+    of = "at the current thresholds" if thresholds else "of all picks"
+    axes.set(xlabel=f"{found.rule.score} {of} (1 is perfect)", xlim=(0, 1.02), title="Tomogram by tomogram")
     _legend(axes, "lower right")
 
 

@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 from core.errors import ConfigError
 from core.metrics import RULES, Case, Kind, assess, compare, evaluate, rule_named
 from core.particles import ClassSpec, ParticleTable, Status
+from core.plots import evaluation_figures
 
 CASES = json.loads((Path(__file__).parent / "metrics_cases.json").read_text())
 VOXEL = 10.0
@@ -176,3 +177,12 @@ def test_comparing_with_nothing_leaves_all_to_one():
     found = compare(a, table([]), CLASSES, VOXEL, 0.5)
     assert found.kinds.tolist() == [Kind.ONLY_A, Kind.ONLY_A]
     assert compare(a.select(np.zeros(2, bool)), replace(a, class_ids=a.class_ids + 7), CLASSES, VOXEL, 0.5).agreement == 0
+
+
+@pytest.mark.parametrize(("thresholds", "told"), [({1: 0.6, 2: 0.6}, True), ({}, False)])
+def test_plots_speak_of_a_current_threshold_only_where_there_is_one(thresholds, told):
+    found = assessed(table([(1, 0), (2, 100)]), table([(1, 1, 0.9), (2, 101, 0.5)]))
+    drawn = evaluation_figures(found, thresholds)
+    for name in ("precision-recall", "score-threshold"):
+        axes = drawn[name].axes[0]
+        assert any("current threshold" in text.get_text() for text in axes.get_legend().get_texts()) == told
