@@ -103,7 +103,9 @@ def test_a_killed_worker_and_a_damaged_file_cost_nothing_else(place: Path, tmp_p
     except StopIteration as stop:
         found = stop.value
     assert len(told) == len({message.name for message in told}) == MANY
-    assert (len(found.picked), len(found.before)) == (MANY - 1, 0)
+    # killed between writing a tomogram's files and telling of them, a worker leaves one that is found finished
+    assert len(found.picked) + len(found.before) == MANY - 1
+    assert len(found.before) <= 1
     assert "t07" in found.failed["t07"].refused
     assert found.failed.keys() == {"t07"}
     assert not workers()
