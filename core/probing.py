@@ -36,7 +36,7 @@ def linear_probe(learner: Learner, sampler: Sampler, classes: int) -> Generator[
     Parameters
     ----------
     learner : Learner
-        With the network; its head is changed.
+        With a `core.network.fast.FastUNet`, whose head gives 8 sub-voxels for every voxel that it sees; the head is changed.
     sampler : Sampler
         Draws crops around the clicks.
     classes : int

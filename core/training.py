@@ -120,13 +120,14 @@ def train(
     voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
     if start is None and not resume and config.train.start == "pretrained" and config.network.preset == "fast":
         start = pretrained()
-    if start is not None and not resume:
-        learner.begin(handed_on(start, config.network, classes, voxel_size))
     course = _resumed(learner, config, run) if resume else Course()
-    if start is not None and not resume and [c.name for c in start.classes] != [c.name for c in classes]:
-        began = time.monotonic()
-        yield from linear_probe(learner, Sampler(grounds, config.train, config.label), len(classes))
-        course.seconds += time.monotonic() - began
+    if start is not None and not resume:
+        weights = handed_on(start, config.network, classes, voxel_size)
+        learner.begin(weights)
+        if weights is not start.weights and config.network.preset == "fast":  # a new head, of sub-voxels
+            began = time.monotonic()
+            yield from linear_probe(learner, Sampler(grounds, config.train, config.label), len(classes))
+            course.seconds += time.monotonic() - began
     make_folder(run)
     with atomic_path(run / "config.toml") as path:
         path.write_text(config_to_toml(config), encoding="utf-8")

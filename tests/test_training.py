@@ -355,6 +355,17 @@ def test_a_class_more_goes_on_from_what_was_learnt(tmp_path, whole):
     torch.testing.assert_close(started.weights[name], whole[2].weights[name], atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize(("preset", "fits"), [("fast", True), ("published", False)])
+def test_only_a_new_head_of_sub_voxels_is_fitted_to_the_clicks_first(tmp_path, preset, fits):
+    tiny = replace(trained_with(steps=1, validations=1), network=NetworkConfig(preset=preset))
+    first = drain(train([example()], [CLASS], tiny, tmp_path / "first"))
+    wider = replace(CLASS, diameter=CLASS.diameter * 1.25)
+    for number, (spec, expected) in enumerate([(CLASS, False), (wider, fits), (replace(CLASS, name="other"), fits)]):
+        said = []
+        drain(train([example()], [spec], tiny, tmp_path / str(number), start=first), said.append)
+        assert any(isinstance(one, Progress) and one.stage == "Looking at the clicks" for one in said) == expected
+
+
 def test_a_loss_that_stays_infinite_ends_training_and_keeps_the_best(tmp_path, monkeypatch):
     real, count = learning.masked_dice, iter(range(99))
 
