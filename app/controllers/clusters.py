@@ -6,18 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import Signal
 
 from app import notify
-from app.controllers.deciding import decided
+from app.controllers.deciding import Decider
 from app.panels.clusterplot import Points, no_points
 from app.panels.parts import allow
 from core.clusters import ALONE, FEWEST, load_clusters, members
-from core.curation import accept, reclassify
+from core.curation import reclassify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qtpy.QtGui import QAction
 
     from app.jobs import Runner
@@ -30,17 +28,16 @@ CLUSTER, GROUPING = "cluster", "Grouping picks"
 BUSY = "Something else is running; wait for it or cancel it."
 
 
-class ClusterController(QObject):
+class ClusterController(Decider):
     """Keeps the dialog true to the tomogram that is shown and to what was decided about its picks."""
 
-    said = Signal(str)
     fly_requested = Signal(int)
     numbers_changed = Signal(str, object)  # a name to sort picks by, and what gives the numbers; None where there are none
     gallery_requested = Signal(str, list)  # that name, and ids to select
 
     def __init__(self, session: Session, runner: Runner, dialog: ClusterDialog, action: QAction) -> None:
-        super().__init__()
-        self._session, self._runner, self._dialog, self._action = session, runner, dialog, action
+        super().__init__(session)
+        self._runner, self._dialog, self._action = runner, dialog, action
         self._found: Clusters | None = None
         self._grouping = ""  # the tomogram whose picks are being, or were last, grouped
         action.triggered.connect(lambda _checked=False: self.open())
@@ -200,28 +197,11 @@ class ClusterController(QObject):
 
     # ---- decisions ----
 
-    def accept(self, ids: list[int]) -> None:
-        """Accept picks, as one change."""
-        project, tomogram = self._session.project, self._session.tomogram
-        if project is not None and tomogram is not None:
-            self._decide("Accepted", ids, lambda: accept(project.store, tomogram, ids))
-
-    def reject(self, ids: list[int]) -> None:
-        """Reject picks, as one change."""
-        project = self._session.project
-        if project is not None:
-            self._decide("Rejected", ids, lambda: project.store.reject(ids))
-
     def reclassify(self, ids: list[int], class_id: int) -> None:
         """Give picks another class, and accept them with it, as one change."""
         project, tomogram = self._session.project, self._session.tomogram
         if project is not None and tomogram is not None:
             self._decide("Reclassified", ids, lambda: reclassify(project.store, tomogram, ids, class_id))
-
-    def _decide(self, verb: str, ids: list[int], change: Callable[[], int | None]) -> None:
-        told = decided(verb, len(ids), change)
-        if told:
-            self.said.emit(told)
 
     def close(self) -> None:
         """Let go of the dialog."""

@@ -4,11 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QObject, Signal
+
 from app import notify
+from core.curation import accept
 from core.errors import PickerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from app.session import Session
+
+
+class Decider(QObject):
+    """A controller in which picks of the tomogram that is shown are judged."""
+
+    said = Signal(str)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+
+    def accept(self, ids: list[int]) -> None:
+        """Accept picks, as one change."""
+        project, tomogram = self._session.project, self._session.tomogram
+        if project is not None and tomogram is not None:
+            self._decide("Accepted", ids, lambda: accept(project.store, tomogram, ids))
+
+    def reject(self, ids: list[int]) -> None:
+        """Reject picks, as one change."""
+        project = self._session.project
+        if project is not None:
+            self._decide("Rejected", ids, lambda: project.store.reject(ids))
+
+    def _decide(self, verb: str, ids: list[int], change: Callable[[], int | None]) -> bool:
+        """Change the store and say so; False where nothing was changed."""
+        told = decided(verb, len(ids), change)
+        if told:
+            self.said.emit(told)
+        return bool(told)
 
 
 def decided(verb: str, count: int, change: Callable[[], int | None]) -> str:

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import Signal
 
 from app import notify
-from app.controllers.deciding import decided
+from app.controllers.deciding import Decider
 from app.jobs import Job
 from app.panels.parts import allow
-from core.curation import accept
 from core.cutting import Slabs
 from core.errors import PickerError
 from core.gallery import pictures, rows_of
@@ -29,16 +28,15 @@ if TYPE_CHECKING:
     from core.types import FloatArray
 
 
-class GalleryController(QObject):
+class GalleryController(Decider):
     """Follows the session while the gallery is open; pictures are cut in a thread, only those that are seen or come next."""
 
-    said = Signal(str)
     fly_requested = Signal(int)
     tomogram_requested = Signal(str)
 
     def __init__(self, session: Session, window: GalleryWindow, action: QAction) -> None:
-        super().__init__()
-        self._session, self._window, self._action = session, window, action
+        super().__init__(session)
+        self._window, self._action = window, action
         self.numbers: dict[str, Callable[[ParticleTable], FloatArray]] = {}  # further numbers of picks to sort by
         self._how = Slabs(edge=8)
         self._bounds: tuple[float, float] | None = None
@@ -164,18 +162,6 @@ class GalleryController(QObject):
 
     # ---- decisions ----
 
-    def accept(self, ids: list[int]) -> None:
-        """Accept picks."""
-        project, tomogram = self._session.project, self._session.tomogram
-        if project is not None and tomogram is not None:
-            self._decide("Accepted", ids, lambda: accept(project.store, tomogram, ids))
-
-    def reject(self, ids: list[int]) -> None:
-        """Reject picks."""
-        project = self._session.project
-        if project is not None:
-            self._decide("Rejected", ids, lambda: project.store.reject(ids))
-
     def flag(self, ids: list[int]) -> None:
         """Flag picks, or take the flags away where all have one."""
         project, tomogram = self._session.project, self._session.tomogram
@@ -184,17 +170,15 @@ class GalleryController(QObject):
         on = not np.isin(ids, project.store.flagged(tomogram.id)).all()
         self._decide("Flagged" if on else "Took the flag off", ids, lambda: project.store.flag(ids, on))
 
-    def _decide(self, verb: str, ids: list[int], change: Callable[[], int | None]) -> None:
+    def _decide(self, verb: str, ids: list[int], change: Callable[[], int | None]) -> bool:
         """Change the store and go on to what follows the selection."""
         cells = self._window.view.cells
         last = max((row for n in ids if (row := cells.row_of(n)) is not None), default=-1)
         following = int(cells.ids[last + 1]) if len(ids) == 1 and last + 1 < len(cells.ids) else None
-        told = decided(verb, len(ids), change)
-        if not told:
-            return
-        self.said.emit(told)
-        if following is not None and cells.row_of(following) is not None:
+        done = super()._decide(verb, ids, change)
+        if done and following is not None and cells.row_of(following) is not None:
             self._window.view.choose([following], following)
+        return done
 
     # ---- pictures ----
 
