@@ -19,11 +19,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
-from volumes import draw_clicks, load, neutral_and_counted, reach_of, spec_of, split_along_y, truth_of, within
+from volumes import draw_clicks, load, reach_of, spec_of, split_along_y, truth_of, within
 
 from core.checkpoint import load_checkpoint
 from core.config import RunConfig
@@ -32,10 +32,13 @@ from core.examples import Example
 from core.hidden import hidden_share
 from core.io.atomic import atomic_path
 from core.messages import drain
-from core.metrics import best_threshold, figures, rank
-from core.particles import ParticleTable
+from core.metrics import Assessment, Case, assess, rule_named
+from core.particles import ClassSpec, ParticleTable
 from core.picking import pick
 from core.training import train
+
+if TYPE_CHECKING:
+    from core.tomogram import Box, Tomogram
 
 RESOURCES = Path(__file__).parent.parent / "resources"
 PUBLISHED = tomllib.loads((RESOURCES / "published.toml").read_text())
@@ -111,27 +114,30 @@ def run(arguments: argparse.Namespace, name: str, clicks: int, seed: int) -> dic
         trained = time.monotonic()
         result = drain(pick(tested, checkpoint, config.pick, region=unseen))
         picked = time.monotonic()
+    found = judged(specs, tested, tested_rows, unseen, result.table)
     classes = {}
     for spec in specs:
-        truth, neutral = neutral_and_counted(within(truth_of(tested, tested_rows, spec), unseen))
-        found = result.table.select(result.table.class_ids == spec.id)
-        ranking = rank(truth, found.positions, found.scores.astype(float), reach_of(tested_rows, spec.name, 0.5), neutral)
-        at = figures(ranking, checkpoint.thresholds[spec.id])
+        at, overall = found.figures(checkpoint.thresholds, spec.id), found.figures(class_id=spec.id)
         classes[spec.name] = {
             "f1": at.f1,
             "precision": at.precision,
             "recall": at.recall,
-            "f4": f4(at.precision or 0.0, at.recall or 0.0),
-            "ap": figures(ranking).average_precision or 0.0,
-            "best": best_threshold(ranking)[1],
+            "f4": at.f4,
+            "ap": overall.average_precision or 0.0,
+            "best": found.best(spec.id)[1],
             "error": at.error,
         }
-    return {"classes": classes, "steps": steps, "training": trained - began, "picking": picked - trained}
+    confusion = found.confusion(checkpoint.thresholds).tolist()
+    return {"classes": classes, "confusion": confusion, "steps": steps, "training": trained - began, "picking": picked - trained}
 
 
-def f4(precision: float, recall: float) -> float:
-    """F-beta with beta = 4, which counts recall sixteen times."""
-    return 17 * precision * recall / (16 * precision + recall) if precision and recall else 0.0
+def judged(
+    specs: list[ClassSpec], tested: Tomogram, rows: dict[str, list[dict[str, str]]], unseen: Box, picks: ParticleTable
+) -> Assessment:
+    """Match the picks to the references of their part; the reach follows from the extent of the density."""
+    truth = joined(tested.id, [within(truth_of(tested, rows, spec), unseen) for spec in specs])
+    extents = [replace(spec, diameter=4 * tested.voxel_size * reach_of(rows, spec.name, 0.5)) for spec in specs]
+    return assess([Case(truth=truth, picks=picks, voxel_size=tested.voxel_size)], extents, rule_named("half"))
 
 
 def joined(tomogram_id: str, parts: list[ParticleTable]) -> ParticleTable:
@@ -166,6 +172,11 @@ def show(records: dict[str, dict[str, Any]]) -> None:
                 for figure in ("f1", "precision", "recall", "best", "ap", "f4")
             ]
             print(f"  {one:38s}              {values[0]:.3f}           " + "   ".join(f"{value:.3f}" for value in values[1:]))
+        if len(names) > 1:
+            confused = np.mean([r["confusion"] for r in some], axis=0)
+            print("  picks (rows) on references (columns, the last: on nothing)")
+            for one, row in zip([*names, "no pick"], confused, strict=True):
+                print(f"  {one:38s}" + "".join(f"{value:7.1f}" for value in row))
 
 
 def plot(records: dict[str, dict[str, Any]], path: Path) -> None:
