@@ -215,8 +215,8 @@ class PickConfig:
         Smallest distance between picks of one class in particle diameters.
     edge : Voxels
         Margin at the tomogram's faces where picks are dropped, in voxels.
-    flips : bool
-        Average the map over four 90° turns (four times slower).
+    half_turn : bool
+        Average the map with that of the tomogram turned by 180° about z, where the missing wedge is the same (twice as slow).
     precision : Precision
         Arithmetic of the forward pass; ``auto`` takes a 16-bit type where the device computes it faster.
     device : DeviceName
@@ -229,7 +229,7 @@ class PickConfig:
     floor: float = 0.05
     min_distance: float = 0.6
     edge: Voxels = 0.0
-    flips: bool = False
+    half_turn: bool = False
     precision: Precision = "auto"
     device: DeviceName = "auto"
 

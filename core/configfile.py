@@ -24,7 +24,8 @@ DESK = (
     "afterwards",
 )  # what the settings of a project hold besides; a run does not need it
 
-RETIRED = {"TrainConfig": ("hard_fraction",)}  # settings of earlier versions, which networks and projects of then still hold
+RETIRED = {"TrainConfig": ("hard_fraction",), "PickConfig": ("flips",)}
+"""Settings of earlier versions, which networks and projects of then still hold."""
 
 
 def config_from_dict(kind: type[Any], values: dict[str, Any], where: str = "") -> Any:

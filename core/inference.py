@@ -67,8 +67,8 @@ class Scanner:
         Voxels of the largest tile; lowered when the memory does not suffice for one.
     overlap, outside : int
         Context on each side, and how much of it may lie beyond the volume, in voxels.
-    turns : int
-        Quarter turns about z over which the map is averaged: 1 or 4.
+    half_turn : bool
+        Whether the map is averaged with that of the tomogram turned by 180 degrees about z.
     fixed : bool
         Whether every tile has the full edge, as a network needs whose coordinates are those within the tile.
     """
@@ -79,7 +79,7 @@ class Scanner:
     limit: int = 2**40
     overlap: int
     outside: int
-    turns: int = 1
+    half_turn: bool = False
     fixed: bool = False
 
     def tiles(self, region: Box, volume: Shape) -> list[Tile]:
@@ -161,16 +161,16 @@ class Scanner:
         x = torch.from_numpy(block)[None, None].to(device)
         h = torch.from_numpy(height)[None].to(device)
         core: Window = tuple((part.start, part.stop) for part in inner)
-        total: Tensor | None = None
-        for turn in range(self.turns):
-            turned = torch.rot90(x, turn, (3, 4)).contiguous(memory_format=self.compute.memory_format)
-            with self.compute.autocast():
-                p = torch.rot90(probabilities(self.network(turned, h, core)), -turn, (3, 4))[0]
-            total = p if total is None else total + p
-            core = (core[0], (x.shape[4 - turn % 2] - core[2][1], x.shape[4 - turn % 2] - core[2][0]), core[1])
-        if total is None:
-            raise ValueError(f"turns must be at least 1, not {self.turns}")
-        return (total[1:] if len(total) > 1 else total) / self.turns
+        found = self._forward(x, h, core)
+        if self.half_turn:
+            turned = (core[0], *((n - b, n - a) for n, (a, b) in zip(x.shape[3:], core[1:], strict=True)))
+            found = (found + self._forward(x.flip(3, 4), h, turned).flip(2, 3)) / 2
+        return found
+
+    def _forward(self, x: Tensor, height: Tensor, core: Window) -> Tensor:
+        with self.compute.autocast():
+            found = probabilities(self.network(x.contiguous(memory_format=self.compute.memory_format), height, core))[0]
+        return found[1:] if len(found) > 1 else found
 
 
 def scanner(network: Network, preset: str, patch: int, compute: Compute, config: PickConfig) -> Scanner:
@@ -187,7 +187,7 @@ def scanner(network: Network, preset: str, patch: int, compute: Compute, config:
     compute : Compute
         Where and in which arithmetic.
     config : PickConfig
-        Tile, overlap and turns.
+        Tile, overlap and half turn.
 
     Returns
     -------
@@ -206,7 +206,7 @@ def scanner(network: Network, preset: str, patch: int, compute: Compute, config:
         limit=tile_voxels(preset, compute.device),
         overlap=min(overlap, (edge - 1) // 2 // STRIDE * STRIDE) if edge else overlap,
         outside=OUTSIDE[preset],
-        turns=4 if config.flips else 1,
+        half_turn=config.half_turn,
         fixed=tied,
     )
 

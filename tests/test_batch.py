@@ -31,7 +31,7 @@ from core.particles import ClassSpec
 
 ROOT = Path(__file__).parent.parent
 MANY = 40
-SLOW = PickConfig(device="cpu", flips=True)
+SLOW = PickConfig(device="cpu", half_turn=True)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ CHANGED = RunConfig(
     label=LabelConfig(kind="ball", diameter_fraction=0.6),
     network=NetworkConfig(preset="published"),
     train=TrainConfig(steps=0, minutes=2.5, batch=4, augment=False, unlabelled="shell", seed=7),
-    pick=PickConfig(tile=128, flips=True, edge=4.0),
+    pick=PickConfig(tile=128, half_turn=True, edge=4.0),
 )
 
 
@@ -47,7 +47,9 @@ def test_whole_numbers_serve_as_decimals() -> None:
 
 
 def test_settings_of_earlier_versions_are_passed_over():
-    assert config_from_dict(RunConfig, {"train": {"hard_fraction": 0.02, "steps": 5}}).train == TrainConfig(steps=5)
+    assert config_from_dict(RunConfig, {"train": {"hard_fraction": 0.02, "steps": 5}, "pick": {"flips": True}}) == RunConfig(
+        train=TrainConfig(steps=5)
+    )
 
 
 @pytest.mark.parametrize(

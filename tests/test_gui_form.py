@@ -31,8 +31,8 @@ def test_an_untouched_form_gives_the_defaults(qtbot: QtBot, kind: type[Any]) -> 
 def test_values_go_in_and_come_out(qtbot: QtBot) -> None:
     form = Form(PickConfig)
     qtbot.addWidget(form)
-    form.set_values({"tile": 96, "flips": True, "nms": "published", "unknown": 1})
-    assert form.config() == PickConfig(tile=96, flips=True, nms="published")
+    form.set_values({"tile": 96, "half_turn": True, "nms": "published", "unknown": 1})
+    assert form.config() == PickConfig(tile=96, half_turn=True, nms="published")
 
 
 def test_values_out_of_range_are_refused_by_the_engine(qtbot: QtBot) -> None:

@@ -53,8 +53,8 @@ def ours():
     return network()
 
 
-def look_with(made, tile, overlap, turns=1):
-    return Scanner(network=made, compute=CPU, edge=tile, overlap=overlap, outside=overlap, turns=turns)
+def look_with(made, tile, overlap, half_turn=False):
+    return Scanner(network=made, compute=CPU, edge=tile, overlap=overlap, outside=overlap, half_turn=half_turn)
 
 
 def score_map(look, volume, region=WHOLE):
@@ -144,26 +144,21 @@ def test_the_height_is_that_of_the_tomogram_whatever_the_tile(ours, monkeypatch)
     assert seen == [(t.outer.low[0], t.outer.shape[0], SHAPE[0]) for t in tiles]
 
 
-def test_averaging_over_turns_makes_the_map_turn_with_the_tomogram(ours):
-    data = np.random.default_rng(2).normal(size=(24, 32, 32)).astype(np.float32)
-    box = Box((0, 0, 0), data.shape)
-    turned = np.ascontiguousarray(np.rot90(data, 1, (1, 2)))
-    for turns, expected in ((4, True), (1, False)):
-        look = look_with(ours, 64, 16, turns)
+def test_the_map_averaged_with_that_of_a_half_turn_turns_with_the_tomogram(ours):
+    data = np.random.default_rng(2).normal(size=(24, 32, 40)).astype(np.float32)
+    box, part = Box((0, 0, 0), data.shape), Box((2, 3, 5), (20, 24, 40))
+    turned = np.ascontiguousarray(data[:, ::-1, ::-1])
+    averaged = {}
+    for half_turn in (False, True):
+        look = look_with(ours, 64, 16, half_turn)
         one, two = (score_map(look, prepared(d), box) for d in (data, turned))
-        agree = np.abs(np.rot90(one, 1, (2, 3)) - two).max() < 0.002
-        assert agree == expected
-
-
-def test_averaging_over_turns_is_the_mean_of_four_maps(ours):
-    data = np.random.default_rng(3).normal(size=(16, 24, 24)).astype(np.float32)
-    box = Box((0, 0, 0), data.shape)
-    maps = [
-        np.rot90(score_map(look_with(ours, 56, 16), prepared(np.ascontiguousarray(np.rot90(data, k, (1, 2)))), box), -k, (2, 3))
-        for k in range(4)
-    ]
-    averaged = score_map(look_with(ours, 56, 16, 4), prepared(data), box)
-    np.testing.assert_allclose(averaged, np.mean(maps, 0), atol=2e-3)
+        averaged[half_turn] = one
+        assert (np.abs(one[..., ::-1, ::-1] - two).max() < 0.002) == half_turn
+    plain = look_with(ours, 64, 16)
+    expected = (score_map(plain, prepared(data), box) + score_map(plain, prepared(turned), box)[..., ::-1, ::-1]) / 2
+    np.testing.assert_allclose(averaged[True], expected, atol=2e-3)
+    within = score_map(look_with(ours, 64, 16, True), prepared(data), part)
+    np.testing.assert_allclose(within, averaged[True][:, 2:20, 3:24, 5:40], atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -291,16 +286,10 @@ def test_fixed_tiles_lie_on_the_grid_of_the_stride():
 
 
 def test_a_scanner_leaves_the_network_ready_to_score(ours):
-    look = scanner(network(), "fast", 64, CPU, PickConfig(flips=True))
+    look = scanner(network(), "fast", 64, CPU, PickConfig(half_turn=True))
     assert not look.network.training
-    assert look.turns == 4
-    assert scanner(ours, "fast", 64, CPU, PickConfig()).turns == 1
-
-
-def test_no_turn_at_all_is_a_defect(ours):
-    look = look_with(ours, 48, 16, 0)
-    with pytest.raises(ValueError, match="turns"):
-        next(look.scores(prepared(), look.tiles(WHOLE, SHAPE)))
+    assert look.half_turn
+    assert not scanner(ours, "fast", 64, CPU, PickConfig()).half_turn
 
 
 def test_scoring_reads_no_more_than_the_tile(ours):

@@ -261,7 +261,7 @@ def test_nothing_found_is_an_empty_result(reading, checkpoint):
 
 def test_a_real_network_picks_with_the_whole_chain(checkpoint):
     said = []
-    result = drain(pick(tomogram(shape=(24, 40, 40)), checkpoint, replace(CPU, tile=64, overlap=8, flips=True)), said.append)
+    result = drain(pick(tomogram(shape=(24, 40, 40)), checkpoint, replace(CPU, tile=64, overlap=8, half_turn=True)), said.append)
     assert result.shape == (24, 40, 40)
     assert {m.stage for m in said if isinstance(m, Progress)} >= {"Scoring"}
 

@@ -23,7 +23,7 @@ LABELS = {
     "floor": "Lowest score",
     "min_distance": "Search apart by",
     "edge": "Search margin",
-    "flips": "Turned copies",
+    "half_turn": "With half turn",
     "patch": "Crop size",
     "batch": "Crops a step",
     "relion_folder": "RELION folder",
