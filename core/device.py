@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import psutil
 import torch
 
 from core.errors import ConfigError
+from core.memory import available
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,7 +155,7 @@ def free_memory(device: torch.device) -> int:
     Parameters
     ----------
     device : torch.device
-        The device; for the CPU it is the memory of the machine.
+        The device; for the CPU it is the memory of the machine, as far as this process may take it.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def free_memory(device: torch.device) -> int:
     """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return available()
 
 
 def out_of_memory(exc: BaseException) -> bool:

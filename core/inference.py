@@ -14,6 +14,7 @@ import torch
 from core.device import free_memory, out_of_memory, place
 from core.errors import PickerError
 from core.losses import probabilities
+from core.memory import forget
 from core.messages import Notice
 from core.network.blocks import fold, heights
 from core.network.build import STRIDE
@@ -82,7 +83,7 @@ class Scanner:
     half_turn: bool = False
     fixed: bool = False
 
-    def tiles(self, region: Box, volume: Shape) -> list[Tile]:
+    def tiles(self, region: Box, volume: Shape, tallest: int = 2**40) -> list[Tile]:
         """Cut a region into tiles.
 
         Parameters
@@ -91,6 +92,8 @@ class Scanner:
             What must be scored.
         volume : Shape
             (z, y, x) extents of the tomogram.
+        tallest : int
+            Sections that a row of tiles may have, as far as that is free to choose.
 
         Returns
         -------
@@ -98,7 +101,7 @@ class Scanner:
             In z, y, x order.
         """
         grid = self._grid(volume)
-        return plan(region, (self.edge,) * 3 if self.edge else best_shape(region, self.limit, grid), grid)
+        return plan(region, (self.edge,) * 3 if self.edge else best_shape(region, self.limit, grid, tallest), grid)
 
     def scores(self, prepared: Prepared, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, NDArray[np.float16]] | Notice]:
         """Score tiles one after the other, while the voxels of the next are read.
@@ -231,7 +234,9 @@ def tile_voxels(preset: str, device: torch.device) -> int:
 
 
 def _block(prepared: Prepared, tile: Tile) -> FloatArray:
-    return prepared.block(tile.outer.low, tile.outer.shape)
+    block = prepared.block(tile.outer.low, tile.outer.shape)
+    forget(prepared.tomogram.data)
+    return block
 
 
 def _told(tile: Tile) -> str:

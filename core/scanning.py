@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.labels import label_diameter
+from core.memory import available
 from core.messages import Notice, Progress
 from core.nms import Peaks, Pooling, find_peaks, pooling, thin_out
 from core.particles import ParticleTable, Source, Status
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from core.scoremap import ScoreMapWriter
     from core.tomogram import Mask
     from core.types import Angstrom, Shape, Voxels
+
+
+PART = 0.25
+"""Of the free memory, for the score map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +166,8 @@ def scan(
     halo = max(how.halo for how in wanted.poolings)
     shape = prepared.tomogram.shape
     wide = _widened(region, halo, shape)
-    tiles = [(tile, mask is None or mask.touches(_widened(tile.core, halo, shape))) for tile in look.tiles(wide, shape)]
+    laid = look.tiles(wide, shape, _tallest(len(wanted.classes), wide, halo))
+    tiles = [(tile, mask is None or mask.touches(_widened(tile.core, halo, shape))) for tile in laid]
     total, done, started = sum(_voxels(tile.core) for tile, needed in tiles if needed), 0, time.monotonic()
     slab, parts, final = _Slab(len(wanted.classes), wide), [], region.low[0]
     for (top, bottom), row in groupby(tiles, key=lambda entry: (entry[0].core.low[0], entry[0].core.high[0])):
@@ -219,6 +225,12 @@ class _Slab:
         box, device = Box(tuple(low), tuple(high)), look.compute.device
         found = [find_peaks(map_, how, box, device) for map_, how in zip(self._values, wanted.poolings, strict=True)]
         return Found(tuple(Peaks(p.positions + np.asarray(self._low), p.scores) for p in found))
+
+
+def _tallest(classes: int, wide: Box, halo: int) -> int:
+    """Return how many sections of tiles the score map has room for, beside what it keeps of those before."""
+    section = np.dtype(np.float16).itemsize * classes * math.prod(wide.shape[1:])
+    return max(int(PART * available() / section) - 4 * halo, 1)
 
 
 def _voxels(box: Box) -> int:

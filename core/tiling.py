@@ -116,7 +116,7 @@ def plan(region: Box, tile: Shape, grid: Grid) -> list[Tile]:
     return [_tile(z, y, x) for z, y, x in itertools.product(*axes)]
 
 
-def best_shape(region: Box, voxels: int, grid: Grid) -> Shape:
+def best_shape(region: Box, voxels: int, grid: Grid, tallest: int = 2**40) -> Shape:
     """Find the tile with which the fewest voxels are computed twice.
 
     Parameters
@@ -127,6 +127,8 @@ def best_shape(region: Box, voxels: int, grid: Grid) -> Shape:
         How many a tile may hold.
     grid : Grid
         How tiles are laid.
+    tallest : int
+        Sections that the cores of a row of tiles may have.
 
     Returns
     -------
@@ -138,6 +140,7 @@ def best_shape(region: Box, voxels: int, grid: Grid) -> Shape:
     for length in grid.reach(region).shape:
         edges = {max(grid.edge(length, n), least) for n in range(1, 41)} | {least}
         choices.append([(edge, edge * grid.count(length, edge)) for edge in sorted(edges)])
+    choices[0] = [(edge, total) for edge, total in choices[0] if edge <= max(tallest + 2 * grid.overlap, least)]
     shapes = [((z[0], y[0], x[0]), z[1] * y[1] * x[1]) for z, y, x in itertools.product(*choices)]
     fitting = [entry for entry in shapes if math.prod(entry[0]) <= voxels]
     return min(fitting, key=lambda entry: (entry[1], -math.prod(entry[0])))[0] if fitting else (least, least, least)

@@ -53,7 +53,7 @@ class Reader:
                 ball = make_labels(centre[None], np.ones(1, int), np.array([spec.diameter / VOXEL_SIZE]), SHAPE, "tball", 0.48)
                 self.score_map[i][ball.classes > 0] = score
 
-    def tiles(self, region, volume):
+    def tiles(self, region, volume, tallest=2**40):
         return plan(region, (48,) * 3, Grid(overlap=8, stride=8))
 
     def scores(self, prepared, tiles):

@@ -16,7 +16,7 @@ from core.nms import Peaks
 from core.particles import ClassSpec, Source, Status
 from core.preprocess import Prepared
 from core.scanning import Found, scan, targets
-from core.tiling import Grid, plan
+from core.tiling import Grid, best_shape, plan
 from core.tomogram import Box, Tomogram
 
 SHAPE = (72, 60, 66)
@@ -33,7 +33,8 @@ class Reader:
     def __init__(self, score_map, tile=32):
         self.score_map, self.tile, self.read = score_map, tile, []
 
-    def tiles(self, region, volume):
+    def tiles(self, region, volume, tallest=2**40):
+        self.tallest = tallest
         return plan(region, (self.tile,) * 3, Grid(overlap=8, stride=8))
 
     def scores(self, prepared, tiles):
@@ -168,6 +169,18 @@ def test_of_the_score_map_no_more_is_held_than_a_row_of_tiles_needs(monkeypatch)
     assert {dtype for dtype, _ in seen} == {np.dtype(np.float16)}
     assert max(shape[1] for _, shape in seen) <= 16 + 2 * halo < SHAPE[0]
     assert {(shape[0], *shape[2:]) for _, shape in seen} == {(len(CLASSES), *SHAPE[1:])}
+
+
+def test_rows_of_tiles_are_only_as_tall_as_the_score_map_has_room_for(monkeypatch):
+    monkeypatch.setattr(scanning, "available", lambda: 4 * 100 * 2 * len(CLASSES) * SHAPE[1] * SHAPE[2])
+    look = Reader(score_map())
+    scanned(look)
+    assert look.tallest == 100 - 4 * max(how.halo for how in wanted().poolings)
+    region = Box((0, 0, 0), (512, 2048, 2048))
+    grid = Grid(overlap=32, stride=8, volume=region.high, outside=32)
+    for tallest in (128, 60, 1):
+        tiles = plan(region, best_shape(region, 12_500_000, grid, tallest), grid)
+        assert max(tile.core.shape[0] for tile in tiles) <= max(tallest, 8)
 
 
 class BoxMask:

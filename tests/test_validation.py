@@ -39,7 +39,7 @@ class Reader:
             ball = make_labels(np.array([centre]), np.ones(1, int), np.array([diameter]), SHAPE, "tball", 0.48).classes
             self.score_map[0][ball > 0] = score
 
-    def tiles(self, region, volume):
+    def tiles(self, region, volume, tallest=2**40):
         return plan(region, (64,) * 3, Grid(overlap=8, stride=8))
 
     def scores(self, prepared, tiles):

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import psutil
-
 from core.batch.dasks import NO_DASHBOARD, own_loop, quiet
 from core.batch.hands import Hands
 from core.errors import ConfigError, PickerError
+from core.memory import available
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,7 +147,7 @@ def local(workers: int | None = None, device: str = "auto") -> Local:
         raise ConfigError(f"workers must be at least 1, not {workers}.")
     found = gpus() if device in ("auto", "cuda") else []
     if workers is None:
-        room = int(psutil.virtual_memory().available // ROOM)
+        room = available() // ROOM
         workers = len(found) or max(1, min(CPU_COUNT // CORES, room))
     devices = tuple(found[number % len(found)] if found else "" for number in range(workers))
     return Local(max(1, CPU_COUNT // workers), devices)

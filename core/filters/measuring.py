@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import FileFormatError
+from core.memory import forget
 from core.messages import Progress, drain
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator
+    from typing import Any
+
+    from numpy.typing import NDArray
 
     from core.config import Normalisation
     from core.messages import Message
@@ -75,7 +79,7 @@ class _Moments:
 
 
 def measure(volume: Volume) -> Generator[Message, None, Statistics]:
-    """Measure a volume slab by slab, as a job.
+    """Measure a volume part by part, as a job; what is read of it is not kept in memory.
 
     Parameters
     ----------
@@ -92,21 +96,21 @@ def measure(volume: Volume) -> Generator[Message, None, Statistics]:
     Statistics
         All NaN if no voxel is finite.
     """
-    nz, ny, nx = volume.shape
-    moments, samples, not_finite, first = _Moments(), [], 0, None
-    stride = math.ceil(nz * ny * nx / SAMPLE_VOXELS) | 1
-    for z, step in _slabs(volume.shape):
-        slab = np.asarray(volume[z : z + step]).astype(np.float32)
-        finite = np.isfinite(slab)
+    total = math.prod(volume.shape)
+    moments, samples, not_finite, first, seen = _Moments(), [], 0, None, 0
+    stride = math.ceil(total / SAMPLE_VOXELS) | 1
+    for (z, y, x), stored in _parts(volume):
+        part = stored.astype(np.float32)
+        finite = np.isfinite(part)
         if not finite.all():
-            not_finite += int(slab.size - finite.sum())
-            if first is None:
-                dz, y, x = (int(i) for i in np.unravel_index(np.argmin(finite), slab.shape))
-                first = (z + dz, y, x)
-        values = slab[finite]
+            not_finite += int(part.size - finite.sum())
+            dz, dy, dx = (int(i) for i in np.unravel_index(np.argmin(finite), part.shape))
+            first = min(first or volume.shape, (z + dz, y + dy, x + dx))
+        values = part[finite]
+        samples.append(values[-moments.count % stride :: stride].copy())  # a view would hold on to all voxels
         moments.add(values)
-        samples.append(values[::stride].copy())  # a view would hold on to all voxels
-        yield Progress(stage="Measuring the tomogram", done=min(z + step, nz), total=nz)
+        seen += part.size
+        yield Progress(stage="Measuring the tomogram", done=seen, total=total)
     low, high = np.percentile(np.concatenate(samples), [0.1, 99.9]) if moments.count else (math.nan, math.nan)
     return Statistics(
         mean=moments.mean if moments.count else math.nan,
@@ -116,12 +120,12 @@ def measure(volume: Volume) -> Generator[Message, None, Statistics]:
         minimum=moments.low,
         maximum=moments.high,
         not_finite=not_finite,
-        first_not_finite=first,
+        first_not_finite=None if first is None else (first[0], first[1], first[2]),
     )
 
 
 def statistics(volume: Volume) -> Statistics:
-    """Measure a volume slab by slab.
+    """Measure a volume part by part.
 
     Parameters
     ----------
@@ -167,8 +171,12 @@ def normalisation(found: Statistics, kind: Normalisation) -> Affine:
     return Affine(1 / (high - low), -low / (high - low))
 
 
-def _slabs(shape: Sequence[int]) -> list[tuple[int, int]]:
-    """Return first section and thickness of slabs that fit a processor's cache and a user's patience."""
-    nz, ny, nx = shape
-    step = max(1, _SLAB_VOXELS // (ny * nx))
-    return [(z, step) for z in range(0, nz, step)]
+def _parts(volume: Volume) -> Iterator[tuple[Shape, NDArray[Any]]]:
+    """Yield parts that fit a processor's cache and a user's patience, with their first voxels; of chunked files slabs of chunks."""
+    pieces = getattr(volume, "pieces", None)
+    for (z, y, x), piece in pieces() if pieces else [((0, 0, 0), volume)]:
+        depth, *wide = piece.shape
+        step = max(1, _SLAB_VOXELS // math.prod(wide))
+        for start in range(0, depth, step):
+            yield (z + start, y, x), np.asarray(piece[start : start + step])
+            forget(volume)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.memory import available
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -105,6 +107,22 @@ class LazyVolume:
             after.append(rest)
         return self._box(box)[tuple(after)]
 
+    def pieces(self) -> Iterator[tuple[Shape, NDArray[Any]]]:
+        """Read all of it once, chunk by chunk, and remember none.
+
+        Yields
+        ------
+        tuple[Shape, ndarray]
+            The (z, y, x) first voxel of a chunk and its voxels.
+        """
+        for number in product(*(range(-(-n // c)) for n, c in zip(self.shape, self.chunks, strict=True))):
+            box = self._whole(number)
+            yield (box[0].start, box[1].start, box[2].start), self._fetch(box)
+
+    def _whole(self, number: Sequence[int]) -> tuple[slice, slice, slice]:
+        z, y, x = (slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(number, self.chunks, self.shape, strict=True))
+        return z, y, x
+
     def _box(self, box: Sequence[tuple[int, int]]) -> NDArray[Any]:
         result = np.empty([high - low for low, high in box], self.dtype)
         if not result.size:
@@ -125,8 +143,7 @@ class LazyVolume:
             if number in self._kept:
                 self._kept.move_to_end(number)
                 return self._kept[number]
-        z, y, x = (slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(number, self.chunks, self.shape, strict=True))
-        chunk = self._fetch((z, y, x))
+        chunk = self._fetch(self._whole(number))
         with self._lock:
             self._kept[number] = chunk
             room = self._most()
@@ -137,10 +154,8 @@ class LazyVolume:
     def _most(self) -> int:
         """Bytes to remember: the largest layer of chunks, unless memory is short."""
         if self._room is None:
-            import psutil
-
             layers = [self.nbytes * c // n for c, n in zip(self.chunks, self.shape, strict=True)]
-            self._room = min(max(_LEAST_CACHE, *layers), psutil.virtual_memory().available // _SHARE)
+            self._room = min(max(_LEAST_CACHE, *layers), available() // _SHARE)
         return self._room
 
 
