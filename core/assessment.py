@@ -61,8 +61,6 @@ def confront(
 ) -> Confrontation:
     """Bring picks and references of the same tomograms together, each within the part of which the reference knows.
 
-    References outside of a mask need not be found, but excuse a pick within it that lies on one.
-
     Parameters
     ----------
     project : Project
@@ -76,7 +74,7 @@ def confront(
     occupancy : Mapping[str, Volume] | None
         As `Case.occupancy`, by tomogram.
     masks : Mapping[str, Mask] | None
-        Where particles count, by tomogram; everywhere in one that is not in it.
+        Where particles count, by tomogram, as for `Case.within`; everywhere in one that is not in it.
 
     Returns
     -------
@@ -106,13 +104,11 @@ def confront(
             truth = truth.select(here)
         else:  # which numbers the references, so that none may go
             truth = replace(truth, statuses=np.where(here, truth.statuses, int(Status.REJECTED)))
-        if masks and name in masks:
-            away = (truth.statuses == Status.ACCEPTED) & ~masks[name].inside(truth.positions)
-            truth = replace(truth, statuses=np.where(away, int(Status.CANDIDATE), truth.statuses))
-            kept = inside(tried, masks)
-            outside, tried = (outside[0] + int(away.sum()), outside[1] + len(tried) - len(kept)), kept
         complete = name not in known.partial
-        cases.append(Case(truth=truth, picks=tried, voxel_size=tomogram.voxel_size, complete=complete, occupancy=volume))
+        whole = Case(truth=truth, picks=tried, voxel_size=tomogram.voxel_size, complete=complete, occupancy=volume)
+        cases.append(whole.within((masks or {}).get(name)))
+        lost = int((truth.statuses != cases[-1].truth.statuses).sum()), len(tried) - len(cases[-1].picks)
+        outside = outside[0] + lost[0], outside[1] + lost[1]
     used = {number for case in cases for table in (case.truth, case.picks) for number in table.class_ids.tolist()}
     classes = tuple(spec for spec in project.store.classes() if spec.id in used)
     own = reference == ACCEPTED

@@ -189,6 +189,7 @@ def pick_with(
     score_map: Path | None = None,
     runs: Path | None = None,
     mask: Mask | None = None,
+    words: Sequence[str] = (),
 ) -> Generator[Message, None, PickResult]:
     """Pick with a network from a file.
 
@@ -208,6 +209,8 @@ def pick_with(
         The folder of runs, where all candidates are kept in a table of a new one; None for none.
     mask : Mask | None
         Where to look; None for everywhere.
+    words : Sequence[str]
+        The same in words, for the note of the run.
 
     Yields
     ------
@@ -228,7 +231,7 @@ def pick_with(
         with atomic_path(run / "config.toml") as path:
             path.write_text(config_to_toml(RunConfig(pick=config)), encoding="utf-8")
         write_particles(run / f"{file_name(tomogram.id)}.csv", result.table, result.classes, tomogram)
-        note_picking(run, model)
+        note_picking(run, model, threshold=0.0, masks=words)  # the window keeps all candidates
     return result
 
 

@@ -17,7 +17,7 @@ from core.tomogram import Box
 from core.training import train
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from core.config import RunConfig
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from core.messages import Message
     from core.metrics import Rule
     from core.particles import ClassSpec
+    from core.tomogram import Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ def cross_validate(
     rule: Rule,
     folder: Path,
     cache: Path | None = None,
+    masks: Mapping[str, Mask] | None = None,
 ) -> Generator[Message, None, Folded]:
     """Train and pick once for every slab.
 
@@ -136,6 +138,8 @@ def cross_validate(
         For the runs, one folder for each fold.
     cache : Path | None
         Folder for filtered volumes.
+    masks : Mapping[str, Mask] | None
+        Where particles count when they are scored, by tomogram; every particle is learnt from.
 
     Yields
     ------
@@ -161,6 +165,7 @@ def cross_validate(
             found = yield from pick(one.tomogram, network, config.pick, region=one.box, cache=cache)
             truth, size = accepted_truth(one, classes), one.tomogram.voxel_size
             case = Case(truth=truth, picks=found.table, voxel_size=size, complete=one.complete)
-            everything.append(case)
-            counted.append(replace(case, picks=found.picks()))
+            mask = (masks or {}).get(truth.tomogram_id)
+            everything.append(case.within(mask))
+            counted.append(replace(case, picks=found.picks()).within(mask))
     return Folded(everything=assess(everything, classes, rule), counted=assess(counted, classes, rule))

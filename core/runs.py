@@ -30,8 +30,8 @@ PICKING = "picking.json"
 LOG = "log.txt"
 
 
-def note_inputs(run: Path, learnt: Sequence[Example], classes: Sequence[ClassSpec]) -> None:
-    """Write down what a run is started on, so that it can be resumed.
+def note_inputs(run: Path, learnt: Sequence[Example], classes: Sequence[ClassSpec], start: Path | None = None) -> None:
+    """Write down what a run is started on, so that it can be resumed and repeated.
 
     Parameters
     ----------
@@ -39,19 +39,24 @@ def note_inputs(run: Path, learnt: Sequence[Example], classes: Sequence[ClassSpe
         Its folder.
     learnt, classes : Sequence[Example], Sequence[ClassSpec]
         What it learns from, and what it learns.
+    start : Path | None
+        The network of this project or another that it begins with; None for that of its settings.
 
     Raises
     ------
     PickerError
         If it cannot be written.
     """
-    inputs = {"tomograms": [one.tomogram.id for one in learnt], "classes": [spec.name for spec in classes]}
+    inputs: dict[str, object] = {"tomograms": [one.tomogram.id for one in learnt], "classes": [spec.name for spec in classes]}
+    inputs["start"] = None if start is None else str(start.absolute())
     with atomic_path(run / INPUTS) as path:
         path.write_text(json.dumps(inputs, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def note_picking(run: Path, model: Path) -> None:
-    """Write down which network a run of picking is of, so that it can be told from others of that name.
+def note_picking(
+    run: Path, model: Path, *, threshold: float | None = None, region: str | None = None, masks: Sequence[str] = ()
+) -> None:
+    """Write down which network a run of picking is of, so that it can be told from others of that name, and what was asked for.
 
     Parameters
     ----------
@@ -59,13 +64,17 @@ def note_picking(run: Path, model: Path) -> None:
         Its folder.
     model : Path
         The network.
+    threshold, region, masks : float | None, str | None, Sequence[str]
+        Least score of picks that become candidates, the part that was looked at, and masks in words, as the command line has
+        them; what training found, all of it, and none when left out.
 
     Raises
     ------
     PickerError
         If it cannot be written, or the network cannot be read.
     """
-    noted = {"model": model.name, "sha256": sha256(model), "program": __version__}
+    noted: dict[str, object] = {"model": model.name, "sha256": sha256(model), "program": __version__}
+    noted |= {"threshold": threshold, "region": region, "masks": list(masks)}
     with atomic_path(run / PICKING) as path:
         path.write_text(json.dumps(noted, indent=1, ensure_ascii=False), encoding="utf-8")
 

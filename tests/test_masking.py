@@ -117,7 +117,14 @@ def test_figures_within_masks(project, capsys):
     assert found["notices"][0] == "Within the masks only: 2 references and 2 picks lie outside."
     both = told(capsys, "evaluate", project, "--compare", "accepted", "candidates", *mask)["tomograms"]["t"]
     assert (both["same"], both["only_a"], both["only_b"]) == (1, 1, 1)
-    assert run(["evaluate", str(project), "--folds", "2", *mask]) == 2
+    told(capsys, "mask", project, "--set", mask[1])
+    told(capsys, "report", project, "--out", project.parent / "kept.html")
+    assert "2 references and 2 picks lie outside" in (project.parent / "kept.html").read_text()
+    assert told(capsys, "evaluate", project) == found  # with what is kept, as the report
+    assert told(capsys, "evaluate", project, "--compare", "accepted", "candidates")["notices"] == [
+        "Within the masks only: t: volume."
+    ]
+    assert told(capsys, "evaluate", project, "--mask", "none")["all"]["pooled"]["truth"] == 4
     page = project.parent / "page.html"
     told(capsys, "report", project, "--out", page, *mask)
     text = page.read_text()

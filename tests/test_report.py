@@ -22,6 +22,7 @@ from core.network import build
 from core.particles import ClassSpec, ParticleTable, Source, Status
 from core.project import Project
 from core.report.facts import fingerprint
+from core.runs import note_inputs, note_picking
 from core.settings import SETTINGS, Settings, save_settings
 
 if TYPE_CHECKING:
@@ -131,6 +132,17 @@ def test_counts_network_data_and_settings_are_those_of_the_project(project: Proj
     assert "--model" in words
     assert "numpy" in words
     assert "learning_rate" in words
+
+
+def test_the_commands_say_what_was_asked_for(project: Project) -> None:
+    model, run = project.models / "20260101-000000-train.pt", project.new_run("pick")
+    note_picking(run, model, threshold=0.1, region="0:20,0:48,0:48", masks=["gold", "one:slab.low=5"])
+    (project.runs / model.stem).mkdir()
+    note_inputs(project.runs / model.stem, [], [], model.with_name("first.pt"))
+    words = reported("--tomogram", "one").words
+    asked = "--threshold 0.1 --region 0:20,0:48,0:48 --mask gold --mask one:slab.low=5 --tomogram one"
+    assert f"deepetpicker pick p --model p/models/{model.name} {asked} " in words
+    assert f"--start {model.with_name('first.pt')} " in words
 
 
 def test_without_references_the_page_says_that_it_estimates(project: Project) -> None:

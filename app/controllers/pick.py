@@ -14,6 +14,7 @@ from app.layers.particles import Rings, colors_of, symbols_of
 from core.curation import accept, reclassify
 from core.display import diameters
 from core.errors import PickerError
+from core.masks.words import mask_words
 from core.messages import Notice, PicksFound
 from core.networkfile import thresholds_of
 from core.particles import ParticleTable, Status, numbered
@@ -91,8 +92,13 @@ class PickController(QObject):
             notify.show(exc)
             return
         self._found = []
-        kept = {"cache": project.folder / "cache", "score_map": project.score_map(tomogram.id), "runs": project.runs}
-        kept["mask"] = self._session.mask if self._session.skip_masked else None
+        kept: dict[str, Any] = {
+            "cache": project.folder / "cache",
+            "score_map": project.score_map(tomogram.id),
+            "runs": project.runs,
+        }
+        if self._session.skip_masked:
+            kept |= {"mask": self._session.mask, "words": mask_words(self._session.masks, [tomogram.id])}
         self._runner.start(
             "Picking",
             hosted(pick_with, tomogram, model, config, **kept),

@@ -139,12 +139,13 @@ class TrainController(QObject):
             check_examples(learnt, classes, config.train)
             divide(learnt, classes, config.train)
             run = project.new_run("train")
-            note_inputs(run, learnt, classes)
+            begin = self._session.model if self._panel.again.isChecked() else None
+            note_inputs(run, learnt, classes, begin)
         except (PickerError, OSError) as exc:
             notify.show(exc)
             return
         self._panel.curves.clear_points()
-        self._start(run, learnt, classes, config, start=self._session.model if self._panel.again.isChecked() else None)
+        self._start(run, learnt, classes, config, start=begin)
 
     def resume(self, run: Path) -> None:
         """Go on with a run that was stopped."""

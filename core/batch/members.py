@@ -12,6 +12,7 @@ from core.configfile import config_to_toml
 from core.errors import PickerError
 from core.gathering import still_kept
 from core.io.atomic import atomic_path
+from core.masks.words import mask_words
 from core.project.folder import file_name
 from core.runs import note_picking
 from core.tomogram import parsed_box
@@ -114,7 +115,9 @@ def members(
         placed = {name: _placed(project, order, run, boxes[name], everything) for name, order in found.orders.items()}
         if any(order.kept for order in placed.values()):
             return Members(run, placed, found.refused)
-    run = _begun(project, model, config)
+    run = _begun(project, config)
+    least = 0.0 if everything else threshold
+    note_picking(run, model, threshold=least, region=region, masks=mask_words(masks or {}, names))
     placed = {name: replace(order, picks=str((run / order.picks).absolute())) for name, order in found.orders.items()}
     return Members(run, placed, found.refused)
 
@@ -145,9 +148,8 @@ def _placed(project: Project, order: Order, run: Path, region: Box | None, every
     return replace(placed, kept=before is not None and still_kept(project, order.name, *before, region))
 
 
-def _begun(project: Project, model: Path, config: PickConfig) -> Path:
+def _begun(project: Project, config: PickConfig) -> Path:
     run = project.new_run("pick")
     with atomic_path(run / "config.toml") as path:
         path.write_text(config_to_toml(RunConfig(pick=config)), encoding="utf-8")
-    note_picking(run, model)
     return run

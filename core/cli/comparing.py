@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.cli.masking import project_masks
+from core.cli.masking import masks_told, project_masks
 from core.cli.report import Report, table
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def compare_sets(
     specs = chosen_classes(project, wanted) if wanted else list(project.store.classes())
     a, b = (origin_named(project, text) for text in both)
     masks = project_masks(report, project, chosen_tomograms(project, names), mask)
+    if masks:
+        report.note(f"Within the masks only: {masks_told(masks)}.")
     found = side_by_side(project, a, b, specs, rule.reach, names, masks)
     rows, values = [], dict[str, dict[str, Any]]()
     for name, one in found.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from core.cli.masking import masks_told, project_masks
 from core.cli.report import Report, table
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def cross_validate(
     tomograms: Sequence[str] | None,
     steps: int | None,
     minutes: float | None,
+    mask: Sequence[str] | None,
 ) -> None:
     """Train and score once for every slab of what is annotated, and tell what came.
 
@@ -47,6 +49,8 @@ def cross_validate(
         Which; None for all.
     steps, minutes : int | None, float | None
         Budget of each training, in place of the project's.
+    mask : Sequence[str] | None
+        As for `core.cli.masking.mask_configs`.
     """
     from core.folds import cross_validate as folded
     from core.gathering import chosen_classes, examples
@@ -55,9 +59,12 @@ def cross_validate(
     with Project.open(folder) as project:
         learnt, specs = examples(project, tomograms), chosen_classes(project, classes)
         config = _settings(report, project, steps, minutes)
+        masks = project_masks(report, project, [one.tomogram.id for one in learnt], mask)
         run = project.new_run("folds")
-    found = report.follow(folded(learnt, specs, config, count, rule, run, folder / "cache"))
+    found = report.follow(folded(learnt, specs, config, count, rule, run, folder / "cache", masks))
     at, complete = found.counted, found.counted.complete
+    if masks:
+        report.note(f"Within the masks only: {masks_told(masks)}.")
     if not complete:
         report.note(PARTIAL)
     rows, values = [], {}

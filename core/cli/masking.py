@@ -28,7 +28,7 @@ Masking: TypeAlias = Annotated[
         "--mask",
         metavar="[TOMOGRAM:]MASK[.NAME=VALUE]",
         help="Only where masks let picks count: slab, volume, membrane, gold, such as gold.diameter=15; "
-        "or project, for those that are kept with it; repeatable.",
+        "or project, for those that are kept with it; or none; repeatable.",
         show_default=False,
     ),
 ]
@@ -107,6 +107,23 @@ def project_masks(report: Report, project: Project, names: Iterable[str], words:
         As `core.masks.masks_of`.
     """
     return _worked_out(report, project, names, mask_configs(words, _all(project), project.folder))
+
+
+def masks_told(masks: Mapping[str, Masks]) -> str:
+    """Say which masks hold where.
+
+    Parameters
+    ----------
+    masks : Mapping[str, Masks]
+        By name of the tomogram.
+
+    Returns
+    -------
+    str
+        Part of a sentence.
+    """
+    said = [f"{name}: {', '.join(one.parts)}" for name, one in masks.items()]
+    return "; ".join([*said[:3], *(["and others"] if len(said) > 3 else [])])
 
 
 def _worked_out(report: Report, project: Project, names: Iterable[str], configs: Mapping[str, MaskConfig]) -> dict[str, Masks]:

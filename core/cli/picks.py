@@ -168,6 +168,7 @@ def _pick_project(
     from core.gathering import chosen_tomograms, keep_picks
     from core.io.atomic import atomic_path
     from core.io.particles import write_particles
+    from core.masks.words import mask_words
     from core.project import Project
     from core.project.folder import file_name
     from core.runs import note_picking
@@ -186,7 +187,8 @@ def _pick_project(
         run = project.new_run("pick")
         with atomic_path(run / "config.toml") as path:
             path.write_text(config_to_toml(order.settings), encoding="utf-8")
-        note_picking(run, chosen)
+        asked = mask_words(masks, wanted)
+        note_picking(run, chosen, threshold=order.threshold, region=order.region, masks=asked)
         counts = {}
         for name in wanted:
             tomogram = project.tomogram(name)

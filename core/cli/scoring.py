@@ -10,7 +10,7 @@ import typer
 
 from core.cli.comparing import compare_sets
 from core.cli.folding import cross_validate
-from core.cli.masking import Masking, project_masks
+from core.cli.masking import PROJECT, Masking, project_masks
 from core.cli.options import Both, Classes, Folds, Json, Minutes, Names, Occupancy, PickOrigin, RuleName, Steps, refuse_idle
 from core.cli.report import Report, table
 from core.errors import ConfigError
@@ -51,7 +51,7 @@ def evaluate(
     """Score picks against references: precision, recall, F1, average precision, distance, best threshold, confusion of classes.
 
     Of a project, picked candidates are scored against accepted particles, within the part that is annotated completely where one
-    was given.
+    was given. Masks that are kept with the project hold, as in a report, unless others are given with --mask, or --mask none.
 
     [bold]Example:[/]  deepetpicker evaluate truth.csv picks.csv --rule czii
 
@@ -70,19 +70,20 @@ def evaluate(
         found = _of_files(truth, Path(picks), counted, classes, occupancy)
         _tell(report, found, threshold, plots, apart=False)
         return
+    within = mask or [PROJECT]
     scored: dict[str, object] = {"a set of picks": picks, "--reference": reference != "accepted", "--threshold": threshold}
     scored |= {"--occupancy": occupancy, "--plots": plots}
     if folds:
-        refuse_idle(scored | {"--compare": compare, "--mask": mask}, "--folds")
-        cross_validate(report, truth, folds, counted, classes, tomogram, steps, minutes)
+        refuse_idle(scored | {"--compare": compare}, "--folds")
+        cross_validate(report, truth, folds, counted, classes, tomogram, steps, minutes, within)
         return
     refuse_idle({"--steps": steps, "--minutes": minutes}, "scoring without --folds")
     with Project.open(truth) as project:
         if compare:
             refuse_idle(scored, "--compare")
-            compare_sets(report, project, compare, counted, classes, tomogram, mask)
+            compare_sets(report, project, compare, counted, classes, tomogram, within)
             return
-        found = _of_project(report, project, picks or "candidates", reference, counted, classes, tomogram, occupancy, mask)
+        found = _of_project(report, project, picks or "candidates", reference, counted, classes, tomogram, occupancy, within)
     _tell(report, found, threshold, plots, apart=True)
 
 

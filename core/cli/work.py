@@ -99,7 +99,7 @@ def train(
         device=device,
     )
     started = None if start is None else load_checkpoint(start)
-    run, learnt, specs = resumed or _begun(project or Path(), tomogram, classes)
+    run, learnt, specs = resumed or _begun(project or Path(), tomogram, classes, start)
     _train(report, run, learnt, specs, settings, resume is not None, started, devices)
 
 
@@ -139,7 +139,9 @@ def _beside(run: Path, name: str) -> Path:
     return run.absolute().parent.parent / name
 
 
-def _begun(folder: Path, names: Sequence[str] | None, classes: Sequence[str] | None) -> tuple[Path, list[Example], list[ClassSpec]]:
+def _begun(
+    folder: Path, names: Sequence[str] | None, classes: Sequence[str] | None, start: Path | None
+) -> tuple[Path, list[Example], list[ClassSpec]]:
     """Gather what is to be learnt, make a folder for the run and note there what it was started on."""
     from core.gathering import chosen_classes, examples
     from core.project import Project
@@ -148,7 +150,7 @@ def _begun(folder: Path, names: Sequence[str] | None, classes: Sequence[str] | N
     with Project.open(folder) as project:
         learnt, specs = examples(project, names), chosen_classes(project, classes)
         run = project.new_run("train")
-    note_inputs(run, learnt, specs)
+    note_inputs(run, learnt, specs, start)
     return run, learnt, specs
 
 

@@ -5,7 +5,8 @@ default half the particle's radius. References that are neutral need not be foun
 but one of them is not counted at all.
 """
 
-from core.metrics.assessing import Assessment, Case, assess
+from core.metrics.assessing import Assessment, assess
+from core.metrics.cases import Case
 from core.metrics.comparing import Comparison, Kind, compare
 from core.metrics.evaluation import Evaluation, evaluate
 from core.metrics.matching import Ranking, rank

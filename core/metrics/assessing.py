@@ -16,43 +16,14 @@ from core.particles import Status
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from core.metrics.cases import Case
     from core.metrics.matching import Reals
     from core.metrics.rules import Rule
     from core.metrics.summary import Curve, Figures
     from core.particles import ClassSpec, ParticleTable
-    from core.types import Angstrom, BoolArray, IntArray, Volume
+    from core.types import BoolArray, IntArray
 
 NOTHING, EXCUSED = -1, -2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What is known of one tomogram.
-
-    Attributes
-    ----------
-    truth : ParticleTable
-        References: accepted ones are to be found, candidates are neutral, rejected ones are ignored.
-    picks : ParticleTable
-        Picks of the same tomogram; their status does not matter.
-    voxel_size : Angstrom | None
-        Å per voxel; None where it is not known and diameters are in voxels, too.
-    complete : bool
-        Whether every particle is among the references; if not, some picks that count as false may be right.
-    occupancy : Volume | None
-        (z, y, x) number of the reference that fills a voxel, counted from 1 in the order of `truth`, and 0 where there is none.
-    """
-
-    truth: ParticleTable
-    picks: ParticleTable
-    voxel_size: Angstrom | None
-    complete: bool = True
-    occupancy: Volume | None = field(default=None, repr=False)
-
-    @property
-    def scale(self) -> float:
-        """What distances in voxels are multiplied by to be in the unit of diameters."""
-        return 1.0 if self.voxel_size is None else self.voxel_size
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.metrics.assessing import Case, assess
+from core.metrics.assessing import assess
+from core.metrics.cases import Case
 from core.metrics.rules import HALF
 from core.particles import Status
 

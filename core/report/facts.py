@@ -14,7 +14,7 @@ from core.masks import config_for, masks_of
 from core.messages import EpochDone
 from core.particles import Status
 from core.review import shown
-from core.runs import PICKING, sha256
+from core.runs import INPUTS, PICKING, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -71,15 +71,26 @@ class Network:
         The course of its training, where the run is still there.
     digest : str
         SHA-256 of the file.
-    tomograms : tuple[str, ...]
-        What it was trained on, where that is known.
+    inputs : Mapping[str, Any]
+        What its training was started on, where that is known.
+    picking : Path | None
+        Folder of the latest run that picked with it.
+    asked : Mapping[str, Any]
+        What that run was asked for.
     """
 
     path: Path
     checkpoint: Checkpoint = field(repr=False)
     history: tuple[EpochDone, ...] = field(repr=False)
     digest: str
-    tomograms: tuple[str, ...]
+    inputs: Mapping[str, Any]
+    picking: Path | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tomograms(self) -> tuple[str, ...]:
+        """What it was trained on, where that is known."""
+        return tuple(self.inputs.get("tomograms", ()))
 
 
 def look(
@@ -142,11 +153,12 @@ def network_of(project: Project) -> Network | None:
     Network | None
         None where there is none that can be read.
     """
-    models = sorted(project.models.glob("*.pt"), key=lambda path: path.stat().st_mtime)
+    models, picking, asked = sorted(project.models.glob("*.pt"), key=lambda path: path.stat().st_mtime), None, dict[str, Any]()
     for noted in sorted(project.runs.glob(f"*/{PICKING}"), reverse=True):
-        named = [path for path in models if path.name == _told(noted).get("model")]
+        asked = _told(noted)
+        named = [path for path in models if path.name == asked.get("model")]
         if named:
-            models = named
+            models, picking = named, noted.parent
             break
     if not models:
         return None
@@ -157,8 +169,15 @@ def network_of(project: Project) -> Network | None:
         return None
     run = project.runs / path.stem
     history = tuple(EpochDone(**one) for one in _told(run / "history.json", []))
-    tomograms = tuple(_told(run / "inputs.json").get("tomograms", ()))
-    return Network(path=path, checkpoint=checkpoint, history=history, digest=sha256(path), tomograms=tomograms)
+    return Network(
+        path=path,
+        checkpoint=checkpoint,
+        history=history,
+        digest=sha256(path),
+        inputs=_told(run / INPUTS),
+        picking=picking,
+        asked=asked if picking else {},
+    )
 
 
 def _told(path: Path, nothing: Any = None) -> Any:

@@ -67,24 +67,37 @@ def commands(
         For a shell, in order.
     """
     folder = str(project.folder)
-    lines = []
-    if network is not None:
-        train = ["train", folder]
-        config = project.runs / network.path.stem / "config.toml"
-        if config.exists():
-            train += ["--config", str(config)]
-        train += [word for spec in network.checkpoint.classes for word in ("--class", spec.name)]
-        train += [word for name in network.tomograms for word in ("--tomogram", name)]
-        lines += [train, ["pick", folder, "--model", str(network.path)]]
+    listed = [word for name in names for word in ("--tomogram", name)] if len(names) < len(project.store.tomograms()) else []
+    lines = [] if network is None else [_train(project, network), [*_pick(folder, network), *listed]]
     named = {spec.id: spec.name for spec in project.store.classes()}
     asked = [(named[number], review) for number, review in reviews.items()]
     export = ["export", folder, "--status", "shown", "--out", "picks.star"]
     for option, attribute in (("--threshold", "threshold"), ("--min-distance", "min_distance"), ("--edge", "edge")):
         export += [word for name, review in asked for word in (option, f"{name}={getattr(review, attribute):g}")]
-    listed = [word for name in names for word in ("--tomogram", name)] if len(names) < len(project.store.tomograms()) else []
     masked = [word for mask in mask_words(masks, names) for word in ("--mask", mask)]
     lines += [export + masked + listed, ["report", folder, "--out", str(out), *masked, *listed]]
     return [shlex.join(["deepetpicker", *line]) for line in lines]
+
+
+def _train(project: Project, network: Network) -> list[str]:
+    words = ["train", str(project.folder), *_config(project.runs / network.path.stem)]
+    words += [word for spec in network.checkpoint.classes for word in ("--class", spec.name)]
+    words += [word for name in network.tomograms for word in ("--tomogram", name)]
+    start = network.inputs.get("start")
+    return [*words, "--start", start] if start else words
+
+
+def _pick(folder: str, network: Network) -> list[str]:
+    words = ["pick", folder, "--model", str(network.path), *(() if network.picking is None else _config(network.picking))]
+    for name in ("threshold", "region"):
+        value = network.asked.get(name)
+        words += [] if value is None else [f"--{name}", f"{value}"]
+    return words + [word for mask in network.asked.get("masks", ()) for word in ("--mask", mask)]
+
+
+def _config(run: Path) -> list[str]:
+    """Return the settings of a run as an option, where they are still there."""
+    return ["--config", str(run / "config.toml")] if (run / "config.toml").exists() else []
 
 
 def settings_rows(settings: Settings) -> list[tuple[str, list[tuple[str, str]]]]:
