@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import re
+import shlex
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -135,14 +136,20 @@ def test_counts_network_data_and_settings_are_those_of_the_project(project: Proj
 
 
 def test_the_commands_say_what_was_asked_for(project: Project) -> None:
-    model, run = project.models / "20260101-000000-train.pt", project.new_run("pick")
-    note_picking(run, model, threshold=0.1, region="0:20,0:48,0:48", masks=["gold", "one:slab.low=5"])
+    model, picking = project.models / "20260101-000000-train.pt", project.new_run("pick")
+    note_picking(picking, model, threshold=0.1, region="0:20,0:48,0:48", masks=["gold", "one:slab.low=5"])
     (project.runs / model.stem).mkdir()
     note_inputs(project.runs / model.stem, [], [], model.with_name("first.pt"))
     words = reported("--tomogram", "one").words
     asked = "--threshold 0.1 --region 0:20,0:48,0:48 --mask gold --mask one:slab.low=5 --tomogram one"
     assert f"deepetpicker pick p --model p/models/{model.name} {asked} " in words
     assert f"--start {model.with_name('first.pt')} " in words
+    export = re.search(r"deepetpicker (export .*?) deepetpicker", words)
+    assert export is not None
+    assert run(shlex.split(export[1])) == 0
+    assert (
+        len((project.folder.parent / "picks.csv").read_text().splitlines()) == 1 + 3 + 1
+    )  # marks, and the one pick apart from them
 
 
 def test_without_references_the_page_says_that_it_estimates(project: Project) -> None:

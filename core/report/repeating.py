@@ -71,7 +71,7 @@ def commands(
     lines = [] if network is None else [_train(project, network), [*_pick(folder, network), *listed]]
     named = {spec.id: spec.name for spec in project.store.classes()}
     asked = [(named[number], review) for number, review in reviews.items()]
-    export = ["export", folder, "--status", "shown", "--out", "picks.star"]
+    export = ["export", folder, "--status", "shown", "--out", "picks.csv"]  # which needs to know nothing of the tilt series
     for option, attribute in (("--threshold", "threshold"), ("--min-distance", "min_distance"), ("--edge", "edge")):
         export += [word for name, review in asked for word in (option, f"{name}={getattr(review, attribute):g}")]
     masked = [word for mask in mask_words(masks, names) for word in ("--mask", mask)]
