@@ -30,6 +30,7 @@ class Session:
     Only the GUI thread touches it.
     """
 
+    leaving = Signal()  # what is open is about to go: the last moment to keep what was changed
     project_changed = Signal()
     tomogram_changed = Signal()
     classes_changed = Signal()
@@ -59,6 +60,7 @@ class Session:
 
     def set_project(self, project: Project | None) -> None:
         """Take another project, with nothing of the former left."""
+        self.leaving.emit()
         self.project = project
         self.set_tomogram(None)
         self.review = {}
@@ -68,6 +70,7 @@ class Session:
 
     def set_tomogram(self, tomogram: Tomogram | None) -> None:
         """Show another tomogram."""
+        self.leaving.emit()
         self.tomogram = tomogram
         self.selected = None
         self.highlight(())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +12,15 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from core.io.volumes import write_mrc
 from core.messages import Message, PicksFound, Progress
 from core.particles import ParticleTable
+from core.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -100,6 +103,33 @@ def test_a_recent_project_opens_with_a_click(opened: Application, qtbot: QtBot) 
     row = start.recent.visualItemRect(start.recent.item(0))
     QTest.mouseClick(start.recent.viewport(), LEFT, NO_KEY, row.center())
     assert opened.session.project.folder == folder
+
+
+def test_another_project_opens_beside_a_job_only_after_a_question(opened: Application, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    Project.create(tmp_path / "other").close()
+    former, asked = opened.session.project.folder, []
+
+    def steps() -> Generator[Message, None, None]:
+        while True:
+            time.sleep(0.01)
+            yield Progress(stage="Picking", done=1, total=2)
+
+    def answer(button: str) -> None:
+        box = QApplication.activeModalWidget()
+        asked.append(box.text())
+        QTest.mouseClick(box.button(getattr(QMessageBox.StandardButton, button)), LEFT)
+
+    pick = opened.pick
+    opened.runner.start("Picking", steps(), succeeded=pick._on_succeeded, failed=pick._on_failed, cancelled=pick._on_cancelled)
+    opened.project.open_path(former)  # it is open already: nothing to ask
+    assert not asked
+    for button, folder, busy in (("No", former, True), ("Yes", tmp_path / "other", False)):
+        QTimer.singleShot(100, functools.partial(answer, button))
+        opened.project.open_path(tmp_path / "other")
+        assert "Picking is still running" in asked.pop()
+        assert (opened.session.project.folder, opened.runner.busy) == (folder, busy)
+        assert opened.session.writable  # whoever said no has not left it locked
 
 
 def test_picks_are_drawn_while_the_rest_is_still_picked(opened: Application, qtbot: QtBot) -> None:

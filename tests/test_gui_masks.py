@@ -84,6 +84,25 @@ def test_a_mask_hides_counts_and_veils_and_is_kept(opened: Application, qtbot: Q
     qtbot.waitUntil(lambda: canvas.veil.layer is None, timeout=5000)
 
 
+def test_an_edit_stays_with_the_tomogram_and_the_project_that_are_left_at_once(opened: Application, tmp_path: Path) -> None:
+    session, dialog = opened.session, opened.window.masking
+    write_mrc(tmp_path / "two.mrc", np.zeros(SHAPE, np.int8), 25.0)
+    opened.project.open_path(tmp_path / "two.mrc")
+    opened.project.show_tomogram("one")
+    QTest.keyClick(dialog.scope, Qt.Key.Key_Down)  # of this tomogram only
+    switch(dialog.boxes["slab"])
+    opened.project.show_tomogram("two")
+    assert session.masks["one"].slab.on
+    assert not dialog.boxes["slab"].isChecked()
+    switch(dialog.boxes["gold"])
+    file = session.project.folder / SETTINGS
+    opened.project.close()
+    kept = load_settings(file)[0].masks
+    assert kept["one"].slab.on
+    assert not kept["one"].gold.on
+    assert kept[EVERYWHERE].gold.on
+
+
 def test_gold_is_found_and_rejected_as_one_change(opened: Application, qtbot: QtBot) -> None:
     session, dialog = opened.session, opened.window.masking
     switch(dialog.boxes["gold"])

@@ -55,6 +55,7 @@ class MaskController(QObject):
         dialog.veil_requested.connect(lambda _on: self.refresh())
         dialog.skip_requested.connect(lambda on: setattr(session, "skip_masked", on))
         dialog.reject_requested.connect(self.reject)
+        session.leaving.connect(self._on_session_leaving)
         session.project_changed.connect(self._on_session_project)
         session.tomogram_changed.connect(self._on_session_tomogram)
         session.masks_changed.connect(self._on_session_masks)
@@ -228,8 +229,12 @@ class MaskController(QObject):
         total = f"{count} of {len(candidates)} open picks are masked." if mask is not None else "No mask is in use."
         self._dialog.set_states(states, total, "" if count else "No pick is masked.")
 
+    def _on_session_leaving(self) -> None:
+        if self._timer.isActive():  # an edit is of the tomogram that it was made at
+            self._timer.stop()
+            self._take()
+
     def _on_session_project(self) -> None:
-        self._timer.stop()
         self._known = {}
         if self._job is not None:
             self._job.cancel()

@@ -65,13 +65,36 @@ class ProjectController(QObject):
         place = Path(path).expanduser()
         try:
             if place.name == DATABASE or (place.is_dir() and (place / DATABASE).exists()):
-                self._take(Project.open(place))
+                self._open_project(place.parent if place.name == DATABASE else place)
             elif place.is_dir() and not is_tomogram_folder(place):
                 raise PickerError(f"{place} holds no project; choose a project folder, or a tomogram inside it.")
             else:
                 self.open_tomogram(place)
         except (PickerError, OSError) as exc:
             notify.show(exc)
+
+    def _open_project(self, folder: Path) -> None:
+        now = self._session.project
+        if now is not None and self._session.writable and now.folder.resolve() == folder.resolve():
+            self.opened.emit()  # opened twice, it could only be looked at
+            return
+        project = Project.open(folder)  # first: for what cannot be opened, nothing is stopped
+        if self._let_go():
+            self._take(project)
+        else:
+            project.close()
+
+    def _let_go(self) -> bool:
+        """Ask before a job of the project that is open is stopped; False where it is to go on."""
+        name = self._runner.name
+        if self._session.project is None or not name:
+            return True
+        if not notify.ask(f"{name} is still running. Stop it and open another project? Your marks are safe."):
+            return False
+        ended = self._runner.close()
+        if not ended:
+            notify.show(PickerError(f"{name} has not stopped yet; open the project again in a moment."))
+        return ended
 
     def open_paths(self, paths: Sequence[str | Path]) -> None:
         """Open what was chosen or dropped at once: tomograms go to one project, the first is shown."""
@@ -89,6 +112,8 @@ class ProjectController(QObject):
         if path.name in MARKERS and path.is_file():
             path = path.parent  # a file of metadata that was chosen for the Zarr folder around it
         if not self._session.writable:
+            if not self._let_go():
+                return
             self._take(_project_for(path, first), path)
         project = self._session.project
         if project is None:

@@ -66,6 +66,7 @@ class SettingsController(QObject):
             box.toggled.connect(self._on_edited)
         for signal in (session.review_changed, session.masks_changed):
             signal.connect(self._on_edited)
+        session.leaving.connect(self._on_session_leaving)
         session.project_changed.connect(self._on_session_project)
 
     # ---- reading and filling ----
@@ -181,9 +182,12 @@ class SettingsController(QObject):
         if self._folder is not None and not self._filling:
             self._timer.start()
 
-    def _on_session_project(self) -> None:
+    def _on_session_leaving(self) -> None:
         if self._timer.isActive():
-            self.save()  # of the project that is being closed
+            self.save()
+
+    def _on_session_project(self) -> None:
+        self._timer.stop()
         project = self._session.project
         self._folder = None
         settings, notices = Settings(), ()
