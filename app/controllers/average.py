@@ -55,7 +55,7 @@ class AverageController(QObject):
         none = none or ("" if session.tomogram is None or session.tomogram.voxel_size else "Give the voxel size first (step 1).")
         allow(self._action, none, "The mean of picks beside that of random places: is there something?")
         self._dialog.set_classes(tuple(session.classes.values()), session.class_id)
-        self._dialog.set_ready(none or ("Something else is running; wait for it or cancel it." if self._runner.busy else ""))
+        self._dialog.set_ready(none or self._runner.reason_not)
 
     def make(self, class_id: int, which: str, top: int, how: AverageConfig) -> None:
         """Average picks of a class."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from core.types import IntArray
 
 CLUSTER, GROUPING = "cluster", "Grouping picks"
-BUSY = "Something else is running; wait for it or cancel it."
 
 
 class ClusterController(Decider):
@@ -87,7 +86,7 @@ class ClusterController(Decider):
             return f"{few}, and groups need at least {FEWEST}: lower the threshold in step 4."
         if session.model is None:
             return "Train a network first (step 3): picks are grouped by what it sees in them."
-        return BUSY if self._runner.busy else ""
+        return self._runner.reason_not
 
     def group(self) -> None:
         """Group the picks of the tomogram that is shown."""

@@ -164,8 +164,7 @@ class ExtractController(QObject):
         except PickerError as exc:
             dialog.set_said(notify.sentence(exc), notify.sentence(exc))
             return
-        reason = "Something else is running; wait for it or cancel it." if self._runner.busy else ""
-        reason = reason or ("" if dialog.folder.text().strip() else "Say which folder to make.")
+        reason = self._runner.reason_not or ("" if dialog.folder.text().strip() else "Say which folder to make.")
         dialog.set_said(self._done or text, reason)
 
     # ---- callbacks ----

@@ -34,7 +34,7 @@ class MovieController(QObject):
         """Let the user choose sections and file."""
         project, tomogram = self._session.project, self._session.tomogram
         if self._runner.busy:
-            self.said.emit("Something else is running; wait for it or cancel it.")
+            self.said.emit(self._runner.reason_not)
         elif project is None or tomogram is None:
             self.said.emit("Open a tomogram first.")
         else:

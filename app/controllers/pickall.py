@@ -49,7 +49,7 @@ class PickAllController(QObject):
             return "This project is open to look at only."
         if self._session.model is None:
             return "Train a network first (step 3)."
-        return "Something else is running; wait for it or cancel it." if self._runner.busy else ""
+        return self._runner.reason_not
 
     def pick_all(self) -> None:
         """Pick all tomograms that the project uses."""

@@ -34,7 +34,7 @@ class ReportController(QObject):
         """Say why no report can be written; empty if it can."""
         if self._session.tomogram is None:
             return "Open a tomogram first."
-        return "Something else is running; wait for it or cancel it." if self._runner.busy else ""
+        return self._runner.reason_not
 
     def write(self, path: str) -> None:
         """Write a report on the project that is open; it is read again from disk, where every click is."""

@@ -61,7 +61,7 @@ class TomogramsController(QObject):
         self._panel.list.set_entries(entries, None if shown is None else shown.id, self._session.writable)
         reason = "Open a tomogram first." if shown is None else ""
         reason = reason or ("" if self._session.writable else "This project is open to look at only.")
-        self._panel.set_removable(reason or ("A job is running; wait for it or cancel it." if self._runner.busy else ""))
+        self._panel.set_removable(reason or self._runner.reason_not)
         self._panel.preparing.set_ready(self.reason_not())
 
     def _update(self, name: str, **changes: Any) -> None:
@@ -99,7 +99,7 @@ class TomogramsController(QObject):
             return "Open a tomogram first."
         if not self._session.writable:
             return "This project is open to look at only."
-        return "Something else is running; wait for it or cancel it." if self._runner.busy else ""
+        return self._runner.reason_not
 
     def prepare(self) -> None:
         """Prepare all tomograms that training uses, and the one that is shown."""

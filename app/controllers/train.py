@@ -80,7 +80,7 @@ class TrainController(QObject):
             return "Give the voxel size of the tomogram first (step 1): diameters are in Å."
         if self._runner.name == NAME:
             return "Training. Mark on in the meantime if you like; if you cancel, the best network so far is kept."
-        return "Something else is running; wait for it or cancel it." if self._runner.busy else ""
+        return self._runner.reason_not
 
     def _advice(self) -> str:
         few = [f"{ENOUGH - n} more marks of {name}" for name, n in self.counts().items() if 0 < n < ENOUGH]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.messages import Message
 
 PATIENCE_MS = 5000
+BUSY = "Something else is running; wait for it or cancel it."
 
 
 class Runner(QObject):
@@ -43,6 +44,11 @@ class Runner(QObject):
     def name(self) -> str:
         """What runs now; empty when nothing does."""
         return self._job.name if self._job is not None else ""
+
+    @property
+    def reason_not(self) -> str:
+        """Why no other job can start; empty when one can."""
+        return BUSY if self.busy else ""
 
     def start(
         self,
