@@ -124,6 +124,11 @@ def test_figures_within_masks(project, capsys):
     assert told(capsys, "evaluate", project, "--compare", "accepted", "candidates")["notices"] == [
         "Within the masks only: t: volume."
     ]
+    settings = project / "settings.toml"
+    settings.write_text(settings.read_text().replace("[pick]", "[pick]\nunheard_of = 1"))
+    assert told(capsys, "evaluate", project) == found
+    settings.write_text(settings.read_text() + "\nwhat is this")
+    assert run(["evaluate", str(project)]) == 1
     assert told(capsys, "evaluate", project, "--mask", "none")["all"]["pooled"]["truth"] == 4
     page = project.parent / "page.html"
     told(capsys, "report", project, "--out", page, *mask)

@@ -65,7 +65,17 @@ def mask_configs(words: Sequence[str] | None, tomograms: Sequence[str], folder: 
 
 
 def _kept(folder: Path) -> dict[str, MaskConfig]:
-    return dict(_settings(folder).masks)
+    """Read the masks of a project; of its other settings it does not matter whether they are understood."""
+    from core.settings import SETTINGS, load_settings
+
+    path = folder / SETTINGS
+    if not path.exists():
+        return {}
+    settings, notices = load_settings(path)
+    lost = not settings.masks and "[masks." in path.read_text(encoding="utf-8", errors="replace")
+    if notices and (lost or any("masks" in notice.replace(str(path), "") for notice in notices)):
+        raise ConfigError(f"Masks are kept with the settings of the project. {notices[0]} Correct or remove that file.")
+    return dict(settings.masks)
 
 
 def _settings(folder: Path) -> Settings:
