@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +12,9 @@ from core.errors import ConfigError
 from core.memory import available
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from numpy.typing import NDArray
 
     from core.config import DeviceName, Precision
@@ -125,6 +129,60 @@ def moved(values: NDArray[Any], device: torch.device) -> torch.Tensor:
         Of the same shape and type; on the CPU it is the array itself.
     """
     return torch.from_numpy(values).to(device, non_blocking=True)
+
+
+def pinned(values: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """Make a tensor of an array that a CUDA device can copy while everything else goes on.
+
+    Parameters
+    ----------
+    values : NDArray
+        Any.
+    device : torch.device
+        Where it is to go.
+
+    Returns
+    -------
+    Tensor
+        In page-locked memory for CUDA; for other devices the array itself.
+    """
+    made = torch.from_numpy(values)
+    return made.pin_memory() if device.type == "cuda" else made
+
+
+def fetched(values: torch.Tensor) -> Callable[[], NDArray[Any]]:
+    """Begin to copy a tensor to the host.
+
+    Parameters
+    ----------
+    values : Tensor
+        On any device.
+
+    Returns
+    -------
+    Callable
+        Waits for the copy, and for no more than it, and returns the array.
+    """
+    if values.device.type != "cuda":
+        array: NDArray[Any] = values.cpu().numpy()
+        return lambda: array
+    target, ready = torch.empty(values.shape, dtype=values.dtype, pin_memory=True), torch.cuda.Event()  # type: ignore[no-untyped-call]
+    target.copy_(values, non_blocking=True)
+    ready.record()
+
+    def waited() -> NDArray[Any]:
+        ready.synchronize()
+        found: NDArray[Any] = target.numpy()
+        return found
+
+    return waited
+
+
+def beside(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context whose work does not wait for what a CUDA device computes otherwise, and is not waited for."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
 
 
 def utilisation(device: torch.device) -> float | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from core.device import free_memory, out_of_memory, place
+from core.device import fetched, free_memory, out_of_memory, pinned, place
 from core.errors import PickerError
 from core.losses import probabilities
 from core.memory import forget
@@ -21,7 +21,7 @@ from core.network.build import STRIDE
 from core.tiling import Grid, best_shape, halves, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from core.tiling import Tile
     from core.tomogram import Box
     from core.types import FloatArray, Shape
+
+    Fetch = Callable[[], NDArray[np.float16]]
 
 BYTES_PER_VOXEL = {"fast": 80, "published": 520}
 """Peak memory of a forward pass in single precision, per voxel of the tile; measured, rounded up."""
@@ -50,6 +52,10 @@ LARGEST = {"cpu": 10**9, "cuda": 2**33, "mps": 2**32}
 
 PART = 0.25
 """Of the free memory, for one tile."""
+
+
+BEHIND = {"cuda": 1}
+"""How many tiles are under way on a device when the next one is given to it, so that it need not wait for the host."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +110,7 @@ class Scanner:
         return plan(region, (self.edge,) * 3 if self.edge else best_shape(region, self.limit, grid, tallest), grid)
 
     def scores(self, prepared: Prepared, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, NDArray[np.float16]] | Notice]:
-        """Score tiles one after the other, while the voxels of the next are read.
+        """Score tiles one after the other, while the voxels of the next are read; on CUDA also while results are fetched.
 
         Parameters
         ----------
@@ -125,6 +131,8 @@ class Scanner:
             If the memory does not suffice for the smallest tile.
         """
         grid, waiting = self._grid(prepared.tomogram.shape), deque(tiles)
+        computing: deque[tuple[Tile, Fetch]] = deque()
+        device = self.compute.device
         with ThreadPoolExecutor(1, "read") as reader:
             ahead = None
             while waiting:
@@ -132,25 +140,29 @@ class Scanner:
                 if math.prod(tile.outer.shape) > self.limit and (smaller := halves(tile, grid)):
                     waiting.extendleft(reversed(smaller))
                     continue
-                block = ahead[1].result() if ahead and ahead[0] == tile else _block(prepared, tile)
-                ahead = (waiting[0], reader.submit(_block, prepared, waiting[0])) if waiting else None
+                block = ahead[1].result() if ahead and ahead[0] == tile else _block(prepared, tile, device)
+                ahead = (waiting[0], reader.submit(_block, prepared, waiting[0], device)) if waiting else None
                 height = heights(tile.outer.low[0], len(block), prepared.tomogram.shape[0])
                 if (scores := self._attempt(block, height, tile)) is not None:
-                    yield tile, scores
+                    computing.append((tile, scores))
+                    if len(computing) > BEHIND.get(device.type, 0):
+                        yield _finished(computing)
                     continue
                 self.limit = math.prod(tile.outer.shape) // 2
                 if not (smaller := halves(tile, grid)):
                     raise PickerError(_hopeless(tile, self.compute.device))
                 yield Notice(text=f"The memory does not suffice for tiles of ({_told(tile)}) voxels: they are halved.")
                 waiting.extendleft(reversed(smaller))
+        while computing:
+            yield _finished(computing)
 
     def _grid(self, volume: Shape) -> Grid:
         return Grid(overlap=self.overlap, stride=STRIDE, fixed=self.fixed, volume=volume, outside=self.outside)
 
-    def _attempt(self, block: FloatArray, height: FloatArray, tile: Tile) -> NDArray[np.float16] | None:
-        """Score a tile; None if the memory does not suffice."""
+    def _attempt(self, block: Tensor, height: FloatArray, tile: Tile) -> Fetch | None:
+        """Begin to score a tile; None if the memory does not suffice."""
         try:
-            return self._score(block, height, tile.inner).to(torch.float16).cpu().numpy()
+            return fetched(self._score(block, height, tile.inner).to(torch.float16))
         except (RuntimeError, MemoryError) as exc:
             if not out_of_memory(exc):
                 raise
@@ -159,9 +171,9 @@ class Scanner:
         return None
 
     @torch.inference_mode()
-    def _score(self, block: FloatArray, height: FloatArray, inner: tuple[slice, slice, slice]) -> Tensor:
+    def _score(self, block: Tensor, height: FloatArray, inner: tuple[slice, slice, slice]) -> Tensor:
         device = self.compute.device
-        x = torch.from_numpy(block)[None, None].to(device)
+        x = block[None, None].to(device, non_blocking=True)
         h = torch.from_numpy(height)[None].to(device)
         core: Window = tuple((part.start, part.stop) for part in inner)
         found = self._forward(x, h, core)
@@ -233,10 +245,15 @@ def tile_voxels(preset: str, device: torch.device) -> int:
     return max(int(room / BYTES_PER_VOXEL[preset]), 128**3)  # with less, nearly all is context
 
 
-def _block(prepared: Prepared, tile: Tile) -> FloatArray:
+def _block(prepared: Prepared, tile: Tile, device: torch.device) -> Tensor:
     block = prepared.block(tile.outer.low, tile.outer.shape)
     forget(prepared.tomogram.data)
-    return block
+    return pinned(block, device)
+
+
+def _finished(computing: deque[tuple[Tile, Fetch]]) -> tuple[Tile, NDArray[np.float16]]:
+    tile, fetch = computing.popleft()
+    return tile, fetch()
 
 
 def _told(tile: Tile) -> str:

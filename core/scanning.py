@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.device import beside
 from core.labels import label_diameter
 from core.memory import available
 from core.messages import Notice, Progress
@@ -18,7 +20,8 @@ from core.particles import ParticleTable, Source, Status
 from core.tomogram import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 
 PART = 0.25
 """Of the free memory, for the score map."""
+
+
+BESIDE = ("cuda",)
+"""Devices on which the peaks of a row of tiles are found while the next row is scored; on a processor both would share it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,26 +176,33 @@ def scan(
     laid = look.tiles(wide, shape, _tallest(len(wanted.classes), wide, halo))
     tiles = [(tile, mask is None or mask.touches(_widened(tile.core, halo, shape))) for tile in laid]
     total, done, started = sum(_voxels(tile.core) for tile, needed in tiles if needed), 0, time.monotonic()
-    slab, parts, final = _Slab(len(wanted.classes), wide), [], region.low[0]
-    for (top, bottom), row in groupby(tiles, key=lambda entry: (entry[0].core.low[0], entry[0].core.high[0])):
-        slab.move(max(final - halo, wide.low[0]), bottom)
-        for step in look.scores(prepared, [tile for tile, needed in row if needed]):
-            if isinstance(step, Notice):
-                yield step
-                continue
-            tile, scores = step
-            slab.part(tile.core)[:] = scores
-            done += _voxels(tile.core)
-            left = (time.monotonic() - started) / done * (total - done)
-            yield Progress(stage="Scoring", done=done, total=total, eta=left)
-        if keep is not None:
-            part = Box((top, *wide.low[1:]), (bottom, *wide.high[1:]))
-            keep.write(part, slab.part(part))
-        safe = region.high[0] if bottom == wide.high[0] else min(bottom - halo, region.high[0])
-        if safe > final:
-            parts.append(slab.find(wanted, look, Box((final, *region.low[1:]), (safe, *region.high[1:]))))
-            yield parts[-1]
-            final = safe
+    slab, final = _Slab(len(wanted.classes), wide), region.low[0]
+    parts: list[Found] = []
+    finding: list[Future[Found]] = []
+    with ThreadPoolExecutor(1, "peaks") as finder:
+        for (top, bottom), row in groupby(tiles, key=lambda entry: (entry[0].core.low[0], entry[0].core.high[0])):
+            slab.move(max(final - halo, wide.low[0]), bottom)
+            for step in look.scores(prepared, [tile for tile, needed in row if needed]):
+                if isinstance(step, Notice):
+                    yield step
+                    continue
+                tile, scores = step
+                slab.part(tile.core)[:] = scores
+                done += _voxels(tile.core)
+                left = (time.monotonic() - started) / done * (total - done)
+                yield Progress(stage="Scoring", done=done, total=total, eta=left)
+            if keep is not None:
+                part = Box((top, *wide.low[1:]), (bottom, *wide.high[1:]))
+                keep.write(part, slab.part(part))
+            safe = region.high[0] if bottom == wide.high[0] else min(bottom - halo, region.high[0])
+            if safe > final:
+                part = Box((final, *region.low[1:]), (safe, *region.high[1:]))
+                finding.append(finder.submit(slab.finder(wanted, look, part)))
+                final = safe
+            late = look.compute.device.type in BESIDE and bottom != wide.high[0]
+            while len(finding) > late:
+                parts.append(finding.pop(0).result())
+                yield parts[-1]
     return Found(tuple(_merged([part.peaks[i] for part in parts]) for i in range(len(wanted.classes))))
 
 
@@ -219,12 +233,17 @@ class _Slab:
         """Return a view of a part, (classes, z, y, x)."""
         return self._values[(slice(None), *(slice(a - o, b - o) for a, b, o in zip(box.low, box.high, self._low, strict=True)))]
 
-    def find(self, wanted: Targets, look: Scanner, part: Box) -> Found:
-        """Find the peaks of a part of it."""
+    def finder(self, wanted: Targets, look: Scanner, part: Box) -> Callable[[], Found]:
+        """Return what finds the peaks of a part of it, whatever becomes of the slab meanwhile."""
         low, high = (np.subtract(corner, self._low).tolist() for corner in (part.low, part.high))
-        box, device = Box(tuple(low), tuple(high)), look.compute.device
-        found = [find_peaks(map_, how, box, device) for map_, how in zip(self._values, wanted.poolings, strict=True)]
-        return Found(tuple(Peaks(p.positions + np.asarray(self._low), p.scores) for p in found))
+        box, device, values, origin = Box(tuple(low), tuple(high)), look.compute.device, self._values, np.asarray(self._low)
+
+        def find() -> Found:
+            with beside(device):
+                found = [find_peaks(map_, how, box, device) for map_, how in zip(values, wanted.poolings, strict=True)]
+            return Found(tuple(Peaks(p.positions + origin, p.scores) for p in found))
+
+        return find
 
 
 def _tallest(classes: int, wide: Box, halo: int) -> int:

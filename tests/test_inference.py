@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import cKDTree
 
 from core import inference
 from core.config import NetworkConfig, PickConfig
@@ -13,11 +14,13 @@ from core.errors import PickerError
 from core.inference import Scanner, scanner
 from core.messages import Notice
 from core.network import build, fast, published
+from core.nms import find_peaks, pooling
 from core.preprocess import Prepared
 from core.tiling import Grid, plan
 from core.tomogram import Box, Tomogram
 
 CPU = Compute(torch.device("cpu"), torch.float32)
+KINDS = (torch.float32, torch.bfloat16, torch.float16)
 SHAPE = (24, 64, 40)
 WHOLE = Box((0, 0, 0), SHAPE)
 
@@ -201,6 +204,37 @@ def test_folding_and_computing_only_the_core_change_nothing(preset):
             z, y, w = (slice(a, b) for a, b in core)
             torch.testing.assert_close(folded(x, height, core), expected[:, :, z, y, w], atol=1e-4, rtol=1e-4)
     assert [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm3d)]
+
+
+def test_a_device_that_is_given_the_next_tile_before_the_last_is_fetched_scores_the_same(ours, tiled, monkeypatch):
+    monkeypatch.setattr(inference, "BEHIND", {"cpu": 1})
+    look = look_with(ours, 96, 32)
+    np.testing.assert_array_equal(score_map(look, prepared()), tiled)
+    tiles = look.tiles(WHOLE, SHAPE)
+    look.network = Small(ours, 2**40, None)
+    steps = look.scores(prepared(), tiles)
+    assert next(steps)[0] == tiles[0]
+    assert len(look.network.seen) == 2
+    assert [tile for tile, _ in steps] == tiles[1:]
+
+
+def test_folded_and_in_16_bits_the_picks_are_the_same():
+    """Of the processor, where autocast rounds as it does on a GPU."""
+    made = network("fast").eval()
+    data = np.random.default_rng(5).normal(size=(40, 40, 40)).astype(np.float32)
+    box = Box((0, 0, 0), data.shape)
+    plain = Scanner(network=made, compute=CPU, edge=64, overlap=12, outside=12)
+    looks = [scanner(made, "fast", 64, Compute(CPU.device, kind), PickConfig(tile=64, overlap=12)) for kind in KINDS]
+    how = pooling("graded", 8.0, 4.0, 0.3)
+    expected, *found = [find_peaks(score_map(look, prepared(data), box)[0], how) for look in (plain, *looks)]
+    assert len(expected) > 40
+    tree = cKDTree(expected.positions)
+    for peaks, tolerance in zip(found, (1e-3, 0.03, 0.01), strict=True):
+        assert abs(len(peaks) - len(expected)) <= 0.05 * len(expected)
+        distance, which = tree.query(peaks.positions)
+        same = distance < 1
+        assert same.mean() > 0.95
+        assert np.abs(peaks.scores - expected.scores[which])[same].max() < tolerance
 
 
 class Small(torch.nn.Module):

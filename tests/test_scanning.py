@@ -171,6 +171,18 @@ def test_of_the_score_map_no_more_is_held_than_a_row_of_tiles_needs(monkeypatch)
     assert {(shape[0], *shape[2:]) for _, shape in seen} == {(len(CLASSES), *SHAPE[1:])}
 
 
+def test_peaks_found_while_the_next_row_is_scored_are_the_same(monkeypatch):
+    noisy = score_map(noise=0.4)
+    said, expected = scanned(Reader(noisy))
+    monkeypatch.setattr(scanning, "BESIDE", ("cpu",))
+    late, found = scanned(Reader(noisy))
+    for one, other in zip(expected.peaks, found.peaks, strict=True):
+        assert places(one) == places(other)
+    told = [[i for i, m in enumerate(all_) if isinstance(m, Found)] for all_ in (said, late)]
+    assert len(told[0]) == len(told[1]) > 2
+    assert told[1][0] > told[0][0]
+
+
 def test_rows_of_tiles_are_only_as_tall_as_the_score_map_has_room_for(monkeypatch):
     monkeypatch.setattr(scanning, "available", lambda: 4 * 100 * 2 * len(CLASSES) * SHAPE[1] * SHAPE[2])
     look = Reader(score_map())
