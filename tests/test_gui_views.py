@@ -277,6 +277,7 @@ def test_the_score_map_shines_through_where_it_is_and_survives_reopening(opened:
     assert not controls.opacity.isEnabled()
     with score_map_writer(opened.session.project.score_map(opened.session.tomogram.id), SHAPE, VOXEL_SIZE) as keep:
         keep.write(opened.session.tomogram.box, scores)
+    opened.project.close()
     opened.project.open_path(folder)
     assert controls.opacity.isEnabled()
     views.go_to(beside)  # the crosshair elsewhere, but within the first section
