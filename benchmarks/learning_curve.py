@@ -53,7 +53,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "share-promised": {
         "values": {},
         "without": "core.learner.hidden_share",
-        "instead": lambda trust, clicked, likely, weight: hidden_share(trust, clicked & False, likely, weight),
+        "instead": lambda trust, clicked, likely, weight: hidden_share(trust, None, likely, weight),
     },
     "held-back": {"values": {"train": {"split": "clicks"}}},
     "dice-only": {"values": {"train": {"loss": "dice"}}},

@@ -19,7 +19,7 @@ from core.errors import ConfigError, TrainingError
 from core.host import leave_with_parent, packed
 from core.learner import Learner
 from core.peers import Peers
-from core.sampling import Sampler
+from core.sampling import Sampler, clicks_each
 from core.supply import Supply
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _follow(order: bytes) -> None:
     compute = devices.choose(config.train.device, config.train.precision)
     if compute.device.type == "cuda":
         compute = replace(compute, device=torch.device("cuda", rank))
-    learner, peers = Learner(config, classes, compute), Peers(rank, size, place, compute.device)
+    learner, peers = Learner(config, classes, compute, clicks_each(grounds, classes)), Peers(rank, size, place, compute.device)
     learner.join(peers)
     learner.load_state(peers.told())
     with Supply(Sampler(grounds, config.train, config.label), compute.device) as supply:

@@ -16,6 +16,7 @@ FIRST_SHARE = 0.01  # of the unlabelled voxels that are taken to be particles be
 LARGEST_SHARE = 0.05  # more than this would be a tomogram full of particles
 TYPICAL = 0.5  # part of the clicked voxels from which on they say how high particles score
 STEPS = 11  # parts that are tried
+ENOUGH = 20  # clicks of a class from which on they are a sample; fewer are learnt by heart and score higher than what is hidden
 
 
 @torch.no_grad()
@@ -66,7 +67,7 @@ def spared(weights: Tensor, likely: Tensor, unlabelled: Tensor, part: float) -> 
 
 
 @torch.no_grad()
-def hidden_share(trust: Tensor, clicked: Tensor, likely: Tensor, positive_weight: float) -> float | None:
+def hidden_share(trust: Tensor, clicked: Tensor | None, likely: Tensor, positive_weight: float) -> float | None:
     """Expect a part of the unlabelled voxels, if there are any, to belong to particles.
 
     It is what the probabilities add up to, with what the loss weighs more taken back, but no more than the clicks allow: they are a
@@ -77,8 +78,9 @@ def hidden_share(trust: Tensor, clicked: Tensor, likely: Tensor, positive_weight
     ----------
     trust : Tensor
         Values of `Trust`.
-    clicked : Tensor
-        Whether a voxel lies in the label of a clicked particle; of the shape of `trust`, as `likely` is.
+    clicked : Tensor | None
+        Whether a voxel lies in the label of a clicked particle; of the shape of `trust`, as `likely` is. None where there are
+        too few clicks to go by.
     likely : Tensor
         From `likeness`.
     positive_weight : float
@@ -93,8 +95,7 @@ def hidden_share(trust: Tensor, clicked: Tensor, likely: Tensor, positive_weight
     if not len(unlabelled):
         return None
     promised = float((unlabelled / (unlabelled + positive_weight * (1 - unlabelled))).mean())
-    known = likely[clicked & (trust == Trust.LABEL)].sort(descending=True).values
-    if not len(known):
+    if clicked is None or not (known := likely[clicked & (trust == Trust.LABEL)].sort(descending=True).values).numel():
         return promised
     least = torch.linspace(TYPICAL, 1, STEPS, device=known.device)
     above = torch.stack([(unlabelled >= threshold).float().mean() for threshold in known[(least * (len(known) - 1)).long()]])

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from core.augment import vary_intensity
 from core.device import moved, place
-from core.hidden import FIRST_SHARE, LARGEST_SHARE, hidden_share, likeness, spared
+from core.hidden import ENOUGH, FIRST_SHARE, LARGEST_SHARE, hidden_share, likeness, spared
 from core.losses import POSITIVE_WEIGHT, channel_targets, masked_cross_entropy, masked_dice
 from core.network import build
 from core.peers import pool_norms
@@ -44,6 +44,8 @@ class Learner:
         Particle classes.
     compute : Compute
         Where and in which arithmetic.
+    clicks : float
+        How many particles of a class are known, in the mean.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class Learner:
         between, which an interrupt may leave, is not one to resume from.
     """
 
-    def __init__(self, config: RunConfig, classes: int, compute: Compute) -> None:
+    def __init__(self, config: RunConfig, classes: int, compute: Compute, clicks: float = 0.0) -> None:
         torch.manual_seed(config.train.seed)
         self.config = config.train
         self.compute = compute
@@ -66,7 +68,7 @@ class Learner:
             self.network.parameters(), lr=config.train.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
         )
         self._scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)
-        self.share = FIRST_SHARE
+        self.share, self._sampled = FIRST_SHARE, clicks >= ENOUGH
         self.whole = True
         self.peers: Peers | None = None
 
@@ -224,7 +226,8 @@ class Learner:
         mixed = self.config.loss == "mixed"
         if mixed:
             loss = loss + masked_cross_entropy(logits, targets, weights, POSITIVE_WEIGHT)
-        return loss, hidden_share(trust, classes[:, None] > 0, likely, POSITIVE_WEIGHT if mixed else 1.0)
+        clicked = classes[:, None] > 0 if self._sampled else None
+        return loss, hidden_share(trust, clicked, likely, POSITIVE_WEIGHT if mixed else 1.0)
 
     def _varied(self, images: Tensor, generator: torch.Generator) -> Tensor:
         if self.peers is None:

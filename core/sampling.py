@@ -120,6 +120,24 @@ def ground(example: Example, prepared: Prepared, classes: Sequence[ClassSpec]) -
     )
 
 
+def clicks_each(grounds: Sequence[Ground], classes: int) -> float:
+    """Count the particles to learn from.
+
+    Parameters
+    ----------
+    grounds : Sequence[Ground]
+        From `ground`.
+    classes : int
+        Particle classes.
+
+    Returns
+    -------
+    float
+        Of one class, in the mean.
+    """
+    return sum(len(one.centres) for one in grounds) / classes
+
+
 class Sampler:
     """Draws the crops of a step; the same step always gives the same crops.
 

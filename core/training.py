@@ -24,7 +24,7 @@ from core.messages import Notice
 from core.preprocess import preprocess
 from core.pretrained import pretrained
 from core.probing import linear_probe
-from core.sampling import Sampler, ground
+from core.sampling import Sampler, clicks_each, ground
 from core.supply import Supply
 from core.transfer import handed_on
 from core.validation import looked_at, unmeasured, validate
@@ -116,7 +116,7 @@ def train(
     grounds, held = ([ground(e, prepared[e.tomogram.id], classes) for e in part] for part in (training, validation))
     if validation is training:
         held = []
-    learner = Learner(config, len(classes), choose(config.train.device, config.train.precision))
+    learner = _learner(config, grounds, len(classes))
     voxel_size = float(np.mean([e.tomogram.voxel_size for e in training]))
     if start is None and not resume and config.train.start == "pretrained" and config.network.preset == "fast":
         start = pretrained()
@@ -142,6 +142,10 @@ def train(
             if learner.whole:
                 _write_down(learner, course, config, run)
     return load_checkpoint(run / "best.pt")
+
+
+def _learner(config: RunConfig, grounds: Sequence[Ground], classes: int) -> Learner:
+    return Learner(config, classes, choose(config.train.device, config.train.precision), clicks_each(grounds, classes))
 
 
 def _resumed(learner: Learner, config: RunConfig, run: Path) -> Course:

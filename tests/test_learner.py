@@ -214,6 +214,7 @@ def test_the_share_of_particles_is_what_the_unweighted_probabilities_add_up_to(c
     logits[:, 0, 1:] += {1: -10.0, 2: 20.0}[classes]
     trust = torch.full((1, 1, 4, 4, 4), int(Trust.UNLABELLED), dtype=torch.uint8)
     likely, nowhere = likeness(logits), torch.zeros_like(trust, dtype=torch.bool)
+    assert hidden_share(trust, None, likely, 5.0) == pytest.approx(0.25, abs=1e-3)
     assert hidden_share(trust, nowhere, likely, 5.0) == pytest.approx(0.25, abs=1e-3)
     assert hidden_share(trust, nowhere, torch.full_like(likely, 0.5), 5.0) == pytest.approx(1 / 6)
     trust[:, :, 0] = Trust.LABEL
@@ -231,6 +232,23 @@ def test_the_share_of_particles_is_no_more_than_the_clicks_allow():
     assert hidden_share(trust, clicked, likely, 1.0) == pytest.approx(80 / 800)
     likely[100:200] = 0.9  # half of the clicks score lower: then twice as many may be hidden
     assert hidden_share(trust, clicked, likely, 1.0) == pytest.approx(2 * 80 / 800, rel=0.02)
+
+
+@pytest.mark.parametrize("clicks", [0, 5, 19.5, 20, 100])
+def test_clicks_say_how_many_particles_are_hidden_once_there_are_enough_of_them(clicks, monkeypatch):
+    asked = []
+
+    def bounded(trust, clicked, likely, weight):
+        asked.append(clicked)
+        return hidden_share(trust, clicked, likely, weight)
+
+    monkeypatch.setattr("core.learner.hidden_share", bounded)
+    some = crop()
+    Learner(config(augment=False), 1, CPU, clicks).step([some], 0, 1e-3)
+    if clicks < 20:
+        assert asked == [None]
+    else:
+        assert asked[0].numpy().tolist() == [[(some.classes > 0).tolist()]]
 
 
 def test_what_is_left_out_follows_what_the_network_holds_for_particles():
